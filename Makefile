@@ -1,0 +1,47 @@
+# `make` alone prints the targets.  Everything lives in .venv; nothing is installed elsewhere.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down check format test lock clean
+
+help:  ## print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# The stamp holds the locks' state: a changed lock or pyproject sets up again, nothing else does.
+.venv/.setup-dev: requirements-dev.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; call make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q moonmind api_service
+	@touch $@
+
+setup: .venv/.setup-dev  ## set up .venv (then .venv/bin/moonmind exists)
+
+demo: setup  ## break the demo service and watch one instruction repair it (KEEP=1 leaves it up, REMOVE=name chooses the package)
+	@$(BIN)/moonmind demo $(if $(KEEP),--keep) $(if $(REMOVE),--remove $(REMOVE))
+
+up: setup  ## start the embedded stack here and stay (Ctrl-C stops it)
+	@$(BIN)/moonmind up
+
+down: setup  ## stop the embedded stack
+	@$(BIN)/moonmind down
+
+check: setup  ## format, lint, types and import contracts, as CI does
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup  ## format the code and mend what the linter can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rabbitmq makes a missing part a failure
+	$(BIN)/pytest $(ARGS)
+
+lock:  ## re-make the lock files from pyproject.toml (needs uv)
+	scripts/lock.sh
+
+clean:  ## remove what setup and the demo made (not your services)
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache test-output

@@ -1,0 +1,46 @@
+"""The `moonmind` command. Commands are imported only when called: a start costs what the command needs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+COMMANDS: dict[str, str] = {}
+"""Name → where the command lives. Each module imports its heavy parts inside its functions."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are modules of their own, loaded by name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="moonmind-orchestrator", prog_name="moonmind")
+def main() -> None:
+    """Repair a broken service from one instruction: analyze, patch, build, restart, verify, and rollback.
+
+    \b
+    A first look:   moonmind demo
+    Every day:      moonmind up                       (the whole stack on this machine; Ctrl-C stops it)
+                    moonmind services                 (what can be repaired, and how it is)
+                    moonmind runs create --service shop --wait "fix the missing dependency"
+
+    Data goes to stdout (with --json as one JSON value), everything for people to stderr.
+    Exit: 0 the run succeeded or the question was answered, 1 it ended otherwise, 2 usage, 3 not reachable.
+    """
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,150 @@
+"""One typed object for every setting: environment over `config.toml` over the defaults here.
+
+`MOONMIND_DATABASE__URL` is `url` in the table `[database]`. Unknown keys are refused, in file and environment;
+an empty value in the environment means "not set", so that a template's blank lines change nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError
+
+from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
+
+PREFIX = "MOONMIND_"
+READ_ELSEWHERE = frozenset({"HOME", "CONFIG", "API_KEY", "API_URL", "REQUIRE", "STACK", "FAILPOINT"})
+"""`MOONMIND_…` names of one part: home and its file, client, tests, the embedded stack's mark, failpoints."""
+
+ALIASES = {
+    "STATSD_HOST": "MOONMIND_STATSD__HOST",
+    "STATSD_PORT": "MOONMIND_STATSD__PORT",
+    "ORCHESTRATOR_STATSD_HOST": "MOONMIND_STATSD__HOST",
+    "ORCHESTRATOR_STATSD_PORT": "MOONMIND_STATSD__PORT",
+}
+"""Names that other StatsD users of a machine share; the later of two wins, the MOONMIND name over both."""
+
+QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+
+
+class SettingsError(Exception):
+    """The settings are not usable; the message names each key and what to do."""
+
+
+class Database(Table):
+    """PostgreSQL."""
+
+    url: SecretStr = SecretStr("postgresql+psycopg://moonmind@127.0.0.1:5432/moonmind")
+    pool_size: int = Field(10, ge=1, le=200)
+
+
+class Broker(Table):
+    """RabbitMQ, or kombu's file-system transport for one machine."""
+
+    url: SecretStr = SecretStr("amqp://moonmind@127.0.0.1:5672//")
+    publish_timeout: float = Field(2.0, gt=0, le=30)
+
+
+class Api(Table):
+    """The HTTP side. `body_limit` in bytes."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    body_limit: int = Field(65536, ge=1024, le=16 * 1024 * 1024)
+    download_ttl: int = Field(900, ge=10, le=86400)
+
+
+class Orchestrator(Table):
+    """Fix runs. Times in seconds, sizes in bytes."""
+
+    queue: QueueName = "orchestrator.run"
+    light_queue: QueueName = "orchestrator.light"
+    artifact_root: Path = Path("var/artifacts")
+    lease_seconds: int = Field(30, ge=2, le=3600)
+    reaper_seconds: float = Field(5.0, ge=0.1, le=600)
+    step_attempts: int = Field(3, ge=1, le=20)
+    log_limit: int = Field(64 * 1024 * 1024, ge=4096)
+    concurrency: int = Field(4, ge=1, le=64)
+
+
+class Statsd(Table):
+    """Where metrics go by UDP; no host, no metrics."""
+
+    host: str | None = None
+    port: int = Field(8125, ge=1, le=65535)
+
+
+class Settings(Table):
+    """Everything that can be set. Relative paths are below `home`."""
+
+    home: Path
+    database: Database = Database()
+    broker: Broker = Broker()
+    api: Api = Api()
+    orchestrator: Orchestrator = Orchestrator()
+    statsd: Statsd = Statsd()
+    services: dict[ServiceName, ServiceProfile] = Field(default_factory=dict)
+
+    @property
+    def artifact_root(self) -> Path:
+        """Absolute folder of all artifacts."""
+        return self.home / self.orchestrator.artifact_root
+
+    @property
+    def var(self) -> Path:
+        """Absolute folder of this installation's state."""
+        return self.home / "var"
+
+
+def load_settings(home: Path, env: Mapping[str, str]) -> Settings:
+    """Read `home/config.toml` (or `MOONMIND_CONFIG`), lay the environment over it, check all of it.
+
+    Raises SettingsError naming each wrong key.
+    """
+    file = Path(env["MOONMIND_CONFIG"]) if env.get("MOONMIND_CONFIG") else home / "config.toml"
+    tree: dict[str, Any] = _read_toml(file) if file.is_file() or "MOONMIND_CONFIG" in env else {}
+    for path, value in _from_environment(env).items():
+        _put(tree, path, value)
+    try:
+        return Settings.model_validate({**tree, "home": home})
+    except ValidationError as error:
+        raise SettingsError(_explain(error, file)) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{file}: {error}") from None
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Key paths that the environment sets, aliases resolved; blank values are left out."""
+    named = {ALIASES[name]: value for name, value in env.items() if name in ALIASES and value}
+    named |= {name: value for name, value in env.items() if name.startswith(PREFIX) and value}
+    paths = {tuple(name.removeprefix(PREFIX).lower().split("__")): value for name, value in named.items()}
+    return {path: value for path, value in paths.items() if not (len(path) == 1 and path[0].upper() in READ_ELSEWHERE)}
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    for part in path[:-1]:
+        tree = tree.setdefault(part, {})
+        if not isinstance(tree, dict):
+            raise SettingsError(f"{PREFIX}{'__'.join(path).upper()}: `{part}` is a value in config.toml, not a table")
+    tree[path[-1]] = value
+
+
+def _explain(error: ValidationError, file: Path) -> str:
+    lines = [f"settings ({file} and the environment) are not usable:"]
+    for item in error.errors(include_url=False, include_input=False):
+        key = ".".join(str(part) for part in item["loc"])
+        hint = (
+            "unknown key; see .env-template and config.toml for the known ones"
+            if item["type"] == "extra_forbidden"
+            else item["msg"]
+        )
+        lines.append(f"  {key}: {hint}")
+    return "\n".join(lines)

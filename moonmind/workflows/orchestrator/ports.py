@@ -1,0 +1,241 @@
+"""What the use cases of a fix run need from the world, as protocols. Adapters implement them; tests fake them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+from uuid import UUID
+
+from moonmind.schemas.service_profile import HealthCheck
+from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, ServiceState, StepName
+
+# --- commands ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """An argv to run (never a shell), made by `commands.py`. `env` is added to the allow-listed environment."""
+
+    argv: tuple[str, ...]
+    cwd: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    quiet: bool = False
+    """True: a question whose answer is data; its output is kept for the caller and stays out of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a command ended; `output` is the end of stdout and stderr together (stdout alone for quiet ones)."""
+
+    exit_code: int
+    output: str
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """True when the command ended by itself with 0."""
+        return self.exit_code == 0 and not self.timed_out
+
+
+Execute = Callable[[Command], CommandResult]
+"""Runs one command within the current step: fencing token checked before, log streamed, deadline and group kill."""
+
+
+class LogSink(Protocol):
+    """A step's log, open from its first byte."""
+
+    def write(self, text: str) -> None: ...
+
+
+class CommandRunner(Protocol):
+    """Runs a command in its own session with stdin closed, kills its whole group at the time-out, and reaps it."""
+
+    def run(
+        self,
+        command: Command,
+        *,
+        log: LogSink,
+        timeout: float,
+        inherit_fds: tuple[int, ...] = (),
+        on_start: Callable[[int], None] = lambda pid: None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> CommandResult: ...
+
+
+# --- the service ------------------------------------------------------------------------------------------
+
+
+class StepFailedError(Exception):
+    """A step cannot reach its goal; `code` is stable, the reason is for people."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class EngineUnavailableError(StepFailedError):
+    """The container engine or the supervisor does not answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("engine_unavailable", reason)
+
+
+RestorePoint = Mapping[str, str | None]
+"""What a runtime needs to put its build back; opaque to everyone else, stored with the run before the build."""
+
+
+class Runtime(Protocol):
+    """One target service under its engine. Every effect goes through `execute`; each method may be run again
+    after a crash with the same result.
+
+    Raises EngineUnavailableError when the engine does not answer, StepFailedError otherwise.
+    """
+
+    def observe(self, execute: Execute) -> ServiceState:
+        """The service now. `service_unknown` when the project has no such service."""
+        ...
+
+    def recent_logs(self, execute: Execute) -> str:
+        """The end of the service's own log since its last start, at most 256 KiB."""
+        ...
+
+    def restore_point(self, execute: Execute, run_id: UUID) -> RestorePoint:
+        """Keep what runs now (an image under a rollback tag, the current environment) and say how to find it."""
+        ...
+
+    def build(self, execute: Execute) -> None:
+        """Build the target service only. `build_failed`."""
+        ...
+
+    def restart(self, execute: Execute) -> None:
+        """Restart the target service only, without building. `restart_failed`, `peer_restarted`."""
+        ...
+
+    def restore(self, execute: Execute, point: RestorePoint) -> None:
+        """Put the kept build back as the current one; starts nothing. `restore_failed`."""
+        ...
+
+    def discard(self, execute: Execute, point: RestorePoint) -> None:
+        """Forget what was kept; for a run that has ended. Never raises for what is already gone."""
+        ...
+
+    def probe_values(self) -> Mapping[str, str]:
+        """What a health check's placeholders stand for, e.g. `{"port": "8123"}`."""
+        ...
+
+
+class HealthProbe(Protocol):
+    """Asks one health check once."""
+
+    def __call__(self, check: HealthCheck, values: Mapping[str, str], state: ServiceState) -> str | None:
+        """None when healthy, else a short reason; never raises for an unhealthy service."""
+        ...
+
+
+# --- the workspace ----------------------------------------------------------------------------------------
+
+
+class Workspace(Protocol):
+    """The files of one service, below one folder; paths are relative, with `/`.
+
+    Nothing is followed through a symlink and nothing leaves the folder: PathRefusedError.
+    """
+
+    def read(self, path: str) -> bytes | None:
+        """The file's bytes, None when there is no such file."""
+        ...
+
+    def glob(self, pattern: str) -> list[str]:
+        """Files that match, sorted; hidden folders, virtual environments and `node_modules` left out."""
+        ...
+
+    def write(self, path: str, content: bytes, *, expect_sha256: str | None) -> None:
+        """Replace the file atomically, keeping mode and owner, if its bytes still have that hash.
+
+        Raises ChangedByOthersError when they do not.
+        """
+        ...
+
+
+class PathRefusedError(StepFailedError):
+    """A path that no run may touch."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("path_refused", reason)
+
+
+class ChangedByOthersError(StepFailedError):
+    """A file has other bytes than the plan or the rollback rests on; it is left as it is."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("changed_by_others", f"{path} was changed by somebody else while the run was on")
+        self.path = path
+
+
+# --- the package index ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A distribution's release as the index serves it, with the import names that its files provide."""
+
+    name: str
+    version: str
+    modules: frozenset[str]
+
+
+class PackageIndex(Protocol):
+    """The package index that the machine is set up for (as pip sees it)."""
+
+    def newest(self, distribution: str, *, python: str | None) -> Release | None:
+        """The newest stable release that this Python ("3.11"; None: ours) can install; None when there is none.
+
+        Raises IndexUnavailableError when the index does not answer.
+        """
+        ...
+
+
+class IndexUnavailableError(StepFailedError):
+    """The package index does not answer."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("index_unavailable", reason)
+
+
+# --- artifacts --------------------------------------------------------------------------------------------
+
+
+class OpenLog(LogSink, Protocol):
+    """A log being written; `finish` closes it and says what was written."""
+
+    path: str
+
+    def finish(self) -> ArtifactInfo: ...
+
+
+class ArtifactStore(Protocol):
+    """Files of runs, addressed by run id and relative path; the API never sees where they lie."""
+
+    def open_log(self, run_id: UUID, kind: ArtifactType, name: str, step: StepName) -> AbstractContextManager[OpenLog]:
+        """Open (append) a log; it exists from now on, whatever happens next."""
+        ...
+
+    def put(self, run_id: UUID, kind: ArtifactType, path: str, content: bytes, step: StepName) -> ArtifactInfo:
+        """Write a whole file: temporary file, fsync, rename. An existing one is kept when its bytes are the same."""
+        ...
+
+    def get(self, run_id: UUID, path: str) -> bytes | None:
+        """A whole file, None when there is none."""
+        ...
+
+    def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:
+        """Up to `limit` bytes from `offset`; empty at the end."""
+        ...
+
+    def chunks(self, run_id: UUID, path: str) -> Iterator[bytes]:
+        """The file in pieces, for sending."""
+        ...
