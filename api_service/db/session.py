@@ -1,0 +1,19 @@
+"""The database engine. Transactions are opened at the edges (`with engine.begin()`), never inside repositories."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, create_engine
+
+STATEMENT_TIMEOUT_MS = 30_000
+"""No statement of ours takes longer; one that does is stuck behind a lock and must not hold a worker for ever."""
+
+
+def make_engine(url: str, *, pool_size: int) -> Engine:
+    """An engine for psycopg 3; connections that the server closed are noticed before use."""
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC", "connect_timeout": 5},
+    )
