@@ -1,1 +1,84 @@
-"""Fixtures for all tests; the heavy ones live beside the tests that need them."""
+"""Fixtures for all tests: a PostgreSQL for the session, a migrated database of its own for each test that asks.
+
+The server is the embedded one; `MOONMIND_TEST_DATABASE_URL` names another (its user may create databases).
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+
+from api_service.db.session import make_engine
+from moonmind.embedded.postgres import Postgres
+
+ROOT = Path(__file__).parent.parent
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server's URL: the given one, or an embedded PostgreSQL of this session's own."""
+    if given := os.environ.get("MOONMIND_TEST_DATABASE_URL"):
+        yield given
+        return
+    server = Postgres(tmp_path_factory.mktemp("postgres"), durable=False)
+    server.start()
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def template(postgres_url: str) -> Iterator[str]:
+    """The name of a database migrated by Alembic, from which each test's own is copied."""
+    name = f"template_{os.getpid()}"
+    with _admin(postgres_url) as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    environment = {
+        **os.environ,
+        "MOONMIND_DATABASE__URL": _renamed(postgres_url, name),
+        "MOONMIND_HOME": "/nonexistent",
+    }
+    subprocess.run([sys.executable, "-m", "alembic", "upgrade", "head"], cwd=ROOT, env=environment, check=True)
+    yield name
+    with _admin(postgres_url) as connection:
+        connection.execute(text(f"DROP DATABASE {name}"))
+
+
+@pytest.fixture
+def database_url(postgres_url: str, template: str) -> Iterator[str]:
+    """The URL of an empty, migrated database that is this test's alone."""
+    name = f"test_{os.getpid()}_{next(_numbers)}"
+    with _admin(postgres_url) as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield _renamed(postgres_url, name)
+    with _admin(postgres_url) as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Engine]:
+    """An engine on this test's database."""
+    engine = make_engine(database_url, pool_size=5)
+    yield engine
+    engine.dispose()
+
+
+def _renamed(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+@contextmanager
+def _admin(url: str) -> Iterator[Connection]:
+    """A connection outside transactions, for making and dropping databases."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
