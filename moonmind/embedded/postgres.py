@@ -63,7 +63,7 @@ def programs() -> Path:
 class Postgres:
     """One PostgreSQL below `folder`: `data/`, `password` and `postgres.log`.
 
-    `start` and `stop` run it as a child of this process; the stack has it supervised, by `prepare`, `argv` and `is_ready`.
+    `start` and `stop` run it as a child of this process; the stack supervises it, by `prepare`, `argv` and `is_ready`.
     `durable=False` is for tests: faster, and lost when the machine goes down.
     """
 

@@ -1,1 +1,183 @@
-"""."""
+"""Argv builders: each method returns a Command and runs nothing. A verb that has no builder here cannot be run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+from uuid import UUID
+
+from moonmind.workflows.orchestrator.ports import Command
+
+PINNED_ENVIRONMENT: Final = {
+    "COMPOSE_FILE": "",
+    "COMPOSE_PROFILES": "",
+    "COMPOSE_PROJECT_NAME": "",
+    "COMPOSE_REMOVE_ORPHANS": "false",
+    "COMPOSE_IGNORE_ORPHANS": "true",
+    "COMPOSE_COMPATIBILITY": "false",
+    "COMPOSE_EXPERIMENTAL_GIT_REMOTE": "false",
+    "COMPOSE_EXPERIMENTAL_OCI_REMOTE": "false",
+}
+"""Compose takes `COMPOSE_…` from an env file only where the environment has no such name, so that these, set here,
+keep a workspace's `.env` from steering. The last two refuse a remote `include`, which rendering would fetch."""
+
+_SEEN: Final = {
+    "id": ".Id",
+    "service": '(index .Config.Labels "com.docker.compose.service")',
+    "oneoff": '(index .Config.Labels "com.docker.compose.oneoff")',
+    "image": ".Image",
+    "restarts": ".RestartCount",
+    "state": ".State",
+}
+CONTAINER_TEMPLATE: Final = "{" + ",".join(f"{json.dumps(k)}:{{{{json {v}}}}}" for k, v in _SEEN.items()) + "}"
+"""One JSON object a container; never its environment, where the secrets are."""
+
+LOG_LINES: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeCommands:
+    """Docker Compose v2 for one service. `files` and `env_file` are absolute; no `env_file`: no `.env` is read.
+
+    The env file is for interpolation, as it is when people run `docker compose` there. It cannot choose files,
+    project, profiles or engine: those are pinned by options and PINNED_ENVIRONMENT.
+    """
+
+    project: str
+    files: tuple[Path, ...]
+    service: str
+    workspace: Path
+    env_file: Path | None = None
+
+    def validate(self) -> Command:
+        """Says what is wrong with the files or the service's name; prints no values."""
+        return self._compose("config", "--quiet", self.service)
+
+    def model(self) -> Command:
+        """The rendered model of the service and what it refers to, as JSON. Holds secrets, hence quiet."""
+        return self._compose("config", "--format", "json", self.service, quiet=True)
+
+    def containers(self) -> Command:
+        """Full ids of the service's containers, stopped ones as well."""
+        return self._compose("ps", "--all", "--quiet", self.service, quiet=True)
+
+    def logs(self, since: str | None) -> Command:
+        """What the service's containers said, from an RFC 3339 time on."""
+        window = ("--since", since) if since else ()
+        return self._compose(
+            "logs", "--no-color", "--no-log-prefix", "--tail", str(LOG_LINES), *window, self.service, quiet=True
+        )
+
+    def build(self) -> Command:
+        """Build the service's image and nothing it depends on."""
+        return self._compose("--progress", "plain", "build", self.service)
+
+    def up(self) -> Command:
+        """Recreate the service alone. `--pull missing` outdoes a `pull_policy: always`, which would replace a restored
+        image; no `--wait`, which misjudges a service that crashes once and then recovers."""
+        options = ("--detach", "--no-deps", "--force-recreate", "--no-build", "--pull", "missing")
+        return self._compose("--progress", "plain", "up", *options, self.service)
+
+    def remove(self) -> Command:
+        """Stop and remove the service's containers; its volumes stay."""
+        return self._compose("--progress", "plain", "rm", "--stop", "--force", self.service)
+
+    def project_containers(self) -> Command:
+        """Full ids of all containers of the project that are no `run` one-offs."""
+        labels = (f"com.docker.compose.project={self.project}", "com.docker.compose.oneoff=False")
+        filters = tuple(part for label in labels for part in ("--filter", f"label={label}"))
+        return self._docker("ps", "--all", "--no-trunc", "--quiet", *filters, quiet=True)
+
+    def inspect(self, ids: Sequence[str]) -> Command:
+        """State of these containers, one JSON object a line (CONTAINER_TEMPLATE)."""
+        return self._docker("container", "inspect", "--format", CONTAINER_TEMPLATE, *ids, quiet=True)
+
+    def image_id(self, name: str) -> Command:
+        """The id that an image name stands for; fails when there is no such image."""
+        return self._docker("image", "inspect", "--format", "{{.Id}}", name, quiet=True)
+
+    def say_image_only(self, name: str) -> Command:
+        """Put into the build log that there is nothing to build, with the image in use."""
+        text = f"{self.service} has no build section: nothing to build, it runs {{{{.Id}}}}"
+        return self._docker("image", "inspect", "--format", text, name)
+
+    def tag(self, image: str, name: str) -> Command:
+        """Let `name` stand for the image."""
+        return self._docker("image", "tag", image, name)
+
+    def untag(self, name: str) -> Command:
+        """Let `name` stand for nothing; forced, since a container may still use the image."""
+        return self._docker("image", "rm", "--force", name)
+
+    def engine_version(self) -> Command:
+        """Whether the engine answers at all."""
+        return self._docker("version", "--format", "engine {{.Server.Version}}")
+
+    def rollback_tag(self, run_id: UUID) -> str:
+        """The name that keeps the image from before a run; both names brought to what a repository name may hold."""
+        words = re.sub(r"[^a-z0-9]+", "-", f"{self.project}-{self.service}".lower()).strip("-")
+        return f"moonmind-rollback/{words}:{run_id}"
+
+    def _compose(self, *args: str, quiet: bool = False) -> Command:
+        files = tuple(part for file in self.files for part in ("--file", str(file)))
+        pinned = ("--project-name", self.project, "--project-directory", str(self.workspace), *files)
+        env_file = ("--env-file", str(self.env_file or "/dev/null"))
+        argv = ("docker", "compose", "--ansi", "never", *pinned, *env_file, *args)
+        return Command(argv, cwd=self.workspace, env=PINNED_ENVIRONMENT, quiet=quiet)
+
+    def _docker(self, *args: str, quiet: bool = False) -> Command:
+        return Command(("docker", *args), quiet=quiet)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessCommands:
+    """supervisor and pip for one service. `python` is ours, with both installed; `base` makes the environments."""
+
+    python: str
+    base: str
+    config: Path
+    program: str
+    workspace: Path
+
+    def status(self) -> Command:
+        """One line: program, state, pid."""
+        return self._control("status", quiet=True)
+
+    def stop(self) -> Command:
+        """Stop the program with all its children; says so when it does not run."""
+        return self._control("stop")
+
+    def start(self) -> Command:
+        """Start the program; returns when it has run for a second, or has ended before."""
+        return self._control("start")
+
+    def make_environment(self, environment: Path) -> Command:
+        """An empty virtual environment; pip is ours, which is a second faster than one in each."""
+        return Command((self.base, "-m", "venv", "--without-pip", str(environment)))
+
+    def install(self, what: str, environment: Path) -> Command:
+        """What the profile names: a requirements file, or a project's folder (which has no suffix)."""
+        target = (f"--requirement={what}",) if PurePosixPath(what).suffix else (f"./{what}",)
+        plain = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
+        argv = (self.python, "-m", "pip", "--python", str(environment), "install", *plain, *target)
+        return Command(argv, cwd=self.workspace)
+
+    def switch(self, link: Path, target: str) -> Command:
+        """Let the link point at another environment, in one step."""
+        return Command((self.python, "-m", "moonmind.utils.relink", str(link), target))
+
+    def remove(self, *paths: Path) -> Command:
+        """Remove files, links and folders; fine when they are gone."""
+        return Command(("rm", "-rf", "--", *map(str, paths)))
+
+    def set_aside(self, log: Path) -> Command:
+        """Begin a new log at the next start; the one before stays beside it."""
+        return Command(("mv", "-f", "--", str(log), f"{log}.1"))
+
+    def _control(self, verb: str, *, quiet: bool = False) -> Command:
+        argv = (self.python, "-m", "supervisor.supervisorctl", "-c", str(self.config), verb, self.program)
+        return Command(argv, quiet=quiet)
