@@ -46,12 +46,29 @@ class EngineCheck(Table):
 HealthCheck = HttpCheck | EngineCheck
 
 
+ComposePermit = Literal[
+    "build_secrets",
+    "capabilities",
+    "devices",
+    "dockerfile",
+    "hooks",
+    "host_namespaces",
+    "host_paths",
+    "outside_build",
+    "privileged",
+    "provider",
+    "security_options",
+]
+"""What a Compose file or Dockerfile may ask of the host only where the profile permits it by name."""
+
+
 class ComposeRuntime(Table):
     """A service of a Docker Compose project on the engine that the worker reaches."""
 
     project: ComposeName
     service: ComposeName
-    files: tuple[RelativePath, ...] = ("compose.yaml",)
+    files: tuple[RelativePath, ...] = Field(("compose.yaml",), min_length=1)
+    permits: tuple[ComposePermit, ...] = ()
     health: tuple[HealthCheck, ...] = Field(min_length=1)
 
 
