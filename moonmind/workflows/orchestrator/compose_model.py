@@ -37,6 +37,10 @@ UNCOMMON: Final[Mapping[str, ComposePermit]] = {
 """Keys refused whatever their value: commands as root in the container, a program on the worker, the engine itself."""
 NAMESPACES: Final = ("pid", "ipc", "uts", "userns_mode", "cgroup", "network_mode")
 TRUSTED_FRONTEND: Final = re.compile(r"^(docker\.io/)?docker/dockerfile(:[\w.-]+)?(@sha256:[0-9a-f]{64})?$")
+STEERING: Final = re.compile(
+    r"(?:^|\s)(DOCKER_(?:HOST|CONTEXT|CONFIG|CERT_PATH|TLS|TLS_VERIFY)|BUILDX_\w+|BUILDKIT_HOST|LD_\w+)\s*[=:]"
+)
+"""Names in an env file that choose another engine or builder (Compose 2.26 builds on a `DOCKER_HOST` found there)."""
 _SYNTAX: Final = re.compile(r"^\s*(?:#|//)\s*syntax\s*=\s*(\S+)", re.IGNORECASE)
 _INSECURE_RUN: Final = re.compile(
     r"--security\s*=\s*insecure|--network\s*=\s*host|--mount=\S*type=(?:secret|ssh)", re.I
@@ -83,6 +87,12 @@ def dockerfile_refusals(text: str) -> tuple[Refusal, ...]:
     frontends = [match[1] for line in lines if (match := _SYNTAX.match(line))]
     unknown = [Refusal("dockerfile", f"# syntax={name}") for name in frontends if not TRUSTED_FRONTEND.match(name)]
     return (*unknown, *(Refusal("dockerfile", match[0]) for line in lines if (match := _INSECURE_RUN.search(line))))
+
+
+def steering_names(env_file: str) -> tuple[str, ...]:
+    """Names set in the text of an env file that would steer Docker rather than fill in values."""
+    lines = (line for line in env_file.splitlines() if not line.lstrip().startswith("#"))
+    return tuple(match[1] for line in lines for match in STEERING.finditer(line))
 
 
 def dockerfile_of(build: Model) -> str | PurePosixPath:

@@ -6,7 +6,13 @@ from typing import Any, get_args
 import pytest
 
 from moonmind.schemas.service_profile import ComposePermit
-from moonmind.workflows.orchestrator.compose_model import Ground, dockerfile_refusals, image_name, refusals
+from moonmind.workflows.orchestrator.compose_model import (
+    Ground,
+    dockerfile_refusals,
+    image_name,
+    refusals,
+    steering_names,
+)
 
 GROUND = Ground(PurePosixPath("/root/shop"))
 BUILD = {"context": "/root/shop", "dockerfile": "Dockerfile"}
@@ -164,3 +170,16 @@ def test_the_image_name_is_the_given_one_or_composes_own() -> None:
     services = {"shop": {"build": BUILD}, "redis": {"image": "redis:7"}}
     model = {**TOP, "services": services}
     assert (image_name(model, "shop"), image_name(model, "redis")) == ("store-shop", "redis:7")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("DOCKER_HOST=tcp://x", ("DOCKER_HOST",)),
+        ("A=1\n  export DOCKER_CONTEXT = x", ("DOCKER_CONTEXT",)),
+        ("DOCKER_CONFIG: /x\rBUILDX_BUILDER=y\nLD_PRELOAD=z", ("DOCKER_CONFIG", "BUILDX_BUILDER", "LD_PRELOAD")),
+        ("# DOCKER_HOST=tcp://x\nDOCKER_TAG=1\nMY_DOCKER_HOST=2\nCOMPOSE_PROFILES=a\nBUILD=3\nOLD_NAME=4", ()),
+    ],
+)
+def test_env_files_that_choose_the_engine_are_recognised(text: str, names: tuple[str, ...]) -> None:
+    assert steering_names(text) == names

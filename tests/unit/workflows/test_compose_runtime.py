@@ -390,6 +390,13 @@ def test_the_workspaces_env_file_is_for_interpolation_where_there_is_one(tmp_pat
     assert ["--env-file /dev/null" in " ".join(command.argv) for command in engine.commands] == [True, False]
 
 
+def test_an_env_file_that_would_choose_the_engine_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("PORT=1\nexport DOCKER_HOST=tcp://elsewhere:2375\n")
+    with pytest.raises(StepFailedError, match=r"\.env sets DOCKER_HOST") as caught:
+        runtime(tmp_path).build(Engine())
+    assert caught.value.code == "compose_refused"
+
+
 def test_a_compose_service_gives_no_placeholder_values() -> None:
     assert runtime().probe_values() == {}
 
@@ -410,6 +417,10 @@ def test_a_compose_service_gives_no_placeholder_values() -> None:
             "`/bin/sh -c exit 3` ended with 3",
         ),
         ("Error response from daemon: no such image: x:1: No such image: x:1", "there is no image x:1 here"),
+        (
+            "failed to solve: executor failed running [/bin/sh -c exit 3]: exit code: 3",
+            "`/bin/sh -c exit 3` ended with 3",
+        ),
         (
             'OCI runtime create failed: exec: "nosuchexe": executable file not found in $PATH: unknown',
             "the image has no program `nosuchexe`",

@@ -20,6 +20,7 @@ from moonmind.workflows.orchestrator.compose_model import (
     dockerfile_refusals,
     image_name,
     refusals,
+    steering_names,
 )
 from moonmind.workflows.orchestrator.ports import Execute, RestorePoint, StepFailedError
 from moonmind.workflows.orchestrator.runtimes.compose_questions import ComposeQuestions
@@ -109,13 +110,12 @@ class ComposeServiceRuntime:
         return {}
 
     def _ask(self, execute: Execute) -> ComposeQuestions:
-        env_file = self.workspace / ".env"
         commands = ComposeCommands(
             project=self.profile.project,
             files=tuple(self.workspace / file for file in self.profile.files),
             service=self.profile.service,
             workspace=self.workspace,
-            env_file=env_file if env_file.is_file() else None,
+            env_file=_env_file(self.workspace),
         )
         return ComposeQuestions(commands, execute)
 
@@ -129,6 +129,17 @@ class ComposeServiceRuntime:
             listed = "; ".join(f"{refusal.detail} (permit `{refusal.permit}`)" for refusal in refused)
             raise StepFailedError("compose_refused", f"{service} asks for more than its profile permits: {listed}")
         return model
+
+
+def _env_file(workspace: Path) -> Path | None:
+    """The `.env` beside the Compose files, if there is one. Raises StepFailedError when it would choose the engine."""
+    path = workspace / ".env"
+    if not path.is_file():
+        return None
+    if names := steering_names(path.read_text(encoding="utf-8", errors="replace")):
+        reason = f".env sets {', '.join(names)}: the engine is chosen by the worker's environment alone"
+        raise StepFailedError("compose_refused", reason)
+    return path
 
 
 def _dockerfile(build: Model | None, ground: Ground) -> tuple[Refusal, ...]:

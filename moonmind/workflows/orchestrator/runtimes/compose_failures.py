@@ -26,6 +26,7 @@ FAILURE_TEXTS: Final = (
     (r"(\S+): failed to resolve source metadata", r"the base image \1 cannot be had"),
     (r"ERROR: (No matching distribution found for .+)", r"\1"),
     (r"process \"(.+)\" did not complete successfully: exit code: (\d+)", r"`\1` ended with \2"),
+    (r"executor failed running \[(.+)\]: exit code: (\d+)", r"`\1` ended with \2"),
     (r"failed to solve: (.+)", r"\1"),
     (r"Error response from daemon: (.+)", r"\1"),
 )
