@@ -139,10 +139,21 @@ class HealthProbe(Protocol):
 # --- the workspace ----------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class PreImage:
+    """A file as it was before a run touched it; a file that did not exist is None."""
+
+    content: bytes
+    mode: int
+    uid: int
+    gid: int
+
+
 class Workspace(Protocol):
     """The files of one service, below one folder; paths are relative, with `/`.
 
-    Nothing is followed through a symlink and nothing leaves the folder: PathRefusedError.
+    Nothing is followed through a symlink and nothing leaves the folder: PathRefusedError. Hashes are SHA-256 in
+    hexadecimal; None stands for "no such file".
     """
 
     def read(self, path: str) -> bytes | None:
@@ -153,10 +164,21 @@ class Workspace(Protocol):
         """Files that match, sorted; hidden folders, virtual environments and `node_modules` left out."""
         ...
 
+    def pre_image(self, path: str) -> PreImage | None:
+        """The file with its mode and owner, all of one moment; None when there is no such file."""
+        ...
+
     def write(self, path: str, content: bytes, *, expect_sha256: str | None) -> None:
-        """Replace the file atomically, keeping mode and owner, if its bytes still have that hash.
+        """Create or replace the file atomically, keeping mode and owner, if its bytes still have that hash.
 
         Raises ChangedByOthersError when they do not.
+        """
+        ...
+
+    def restore(self, path: str, image: PreImage | None, *, expect_sha256: str | None) -> None:
+        """Put the file back as the pre-image (None: remove it), if its bytes still have that hash or are already back.
+
+        Raises ChangedByOthersError otherwise. May be repeated.
         """
         ...
 
@@ -181,11 +203,17 @@ class ChangedByOthersError(StepFailedError):
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A distribution's release as the index serves it, with the import names that its files provide."""
+    """A distribution's release as the index serves it.
+
+    `modules` are the dotted names of all modules and regular packages that its files hold. A namespace package (a
+    folder without code of its own) is not in it: nobody provides it, only what lies below. `releases` counts the
+    versions that the index has of the distribution.
+    """
 
     name: str
     version: str
     modules: frozenset[str]
+    releases: int
 
 
 class PackageIndex(Protocol):

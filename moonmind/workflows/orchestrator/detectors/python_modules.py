@@ -1,0 +1,53 @@
+"""Python could not import a module, or could not find a name in one."""
+
+from __future__ import annotations
+
+import re
+
+from moonmind.schemas.workflow_models import Finding
+from moonmind.workflows.orchestrator.detectors.tracebacks import Failure, Raised
+
+MODULE_MISSING = "python_module_missing"
+NAME_MISSING = "python_name_missing"
+NOT_A_PACKAGE = "python_module_not_a_package"
+BUILD_MODULE_MISSING = "python_build_module_missing"
+
+_IMPORT_ERRORS = frozenset({"ModuleNotFoundError", "ImportError"})
+_NO_MODULE = re.compile(r"^No module named ['\"]?(?P<module>\w+(?:\.\w+)*)['\"]?(?P<rest>.*)$")
+_NO_NAME = re.compile(
+    r"^cannot import name ['\"]?(?P<name>\w+)['\"]?(?: from (?:partially initialized module )?'(?P<module>[\w.]+)')?"
+)
+_BUILD_FRAME = re.compile(r"pip-build-env-|pyproject_hooks|setuptools[/\\]build_meta\.py|pip-install-[^/\\]+")
+
+
+def detect(failure: Failure) -> list[Finding]:
+    """The missing module that ended the failure; else the last one in its chain."""
+    for raised in reversed(failure.chain):
+        if raised.type in _IMPORT_ERRORS and (finding := _missing(raised)):
+            return [finding]
+    return []
+
+
+def _missing(raised: Raised) -> Finding | None:
+    if found := _NO_MODULE.match(raised.message):
+        return _no_module(raised, found["module"], found["rest"])
+    if found := _NO_NAME.match(raised.message):
+        where = f" from {found['module']}" if found["module"] else ""
+        summary = f"`{found['name']}` cannot be imported{where}: the module is there, the name is not"
+        return _finding(raised, NAME_MISSING, summary, found["module"])
+    return None
+
+
+def _no_module(raised: Raised, module: str, rest: str) -> Finding:
+    if "is not a package" in rest:
+        summary = f"`{module}` cannot be imported: `{module.rpartition('.')[0]}` is a single file that hides a package"
+        return _finding(raised, NOT_A_PACKAGE, summary, module)
+    if any(_BUILD_FRAME.search(frame.text) for frame in raised.frames):
+        summary = f"the build of a package needs the module `{module}`, which its build environment lacks"
+        return _finding(raised, BUILD_MODULE_MISSING, summary, module)
+    return _finding(raised, MODULE_MISSING, f"Python finds no module named `{module}`", module)
+
+
+def _finding(raised: Raised, kind: str, summary: str, subject: str | None) -> Finding:
+    evidence = tuple(line.as_evidence() for line in raised.evidence)
+    return Finding(kind=kind, summary=summary, subject=subject, evidence=evidence)
