@@ -54,6 +54,11 @@ class Heartbeat:
         with self._engine.connect() as connection:
             self._jobs.check(connection, self._claim)
 
+    def pause(self, seconds: float) -> None:
+        """Wait; raises LeaseLostError as soon as the lease is lost."""
+        if self._lost.wait(seconds):
+            raise LeaseLostError
+
     def _run(self) -> None:
         deadline = time.monotonic() + self._lease
         while not self._done.wait(self._lease / 3):

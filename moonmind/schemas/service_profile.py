@@ -97,6 +97,12 @@ class Timeouts(Table):
     verify: int = Field(120, ge=1, le=3600)
     rollback: int = Field(600, ge=1, le=14400)
 
+    def of(self, step: str) -> int:
+        """Seconds for this step."""
+        seconds = getattr(self, step)
+        assert isinstance(seconds, int)
+        return seconds
+
 
 class Approval(Table):
     """When people must agree: never, before the first write, or before verify."""

@@ -1,1 +1,118 @@
-"""."""
+"""The one place where adapters are chosen."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+
+from api_service.db.session import make_engine
+from moonmind.config.places import ServicePlace
+from moonmind.config.settings import Settings
+from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
+from moonmind.workflows.orchestrator.health import RealHealthProbe
+from moonmind.workflows.orchestrator.metrics import make_metrics
+from moonmind.workflows.orchestrator.package_index import PipPackageIndex
+from moonmind.workflows.orchestrator.ports import Runtime
+from moonmind.workflows.orchestrator.repositories import RunStore
+from moonmind.workflows.orchestrator.runtimes.compose import ComposeServiceRuntime
+from moonmind.workflows.orchestrator.runtimes.process import SupervisedService
+from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
+from moonmind.workflows.orchestrator.storage import DiskArtifactStore
+from moonmind.workflows.orchestrator.toolbox import Toolbox
+from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+
+AMQP_PORT = 5672
+
+
+def make_database(settings: Settings) -> Engine:
+    """The engine for the settings' database; connects at first use."""
+    return make_engine(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+
+
+def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
+    """Real adapters for everything a run needs."""
+    catalog = ServiceCatalog(settings.home, settings.services)
+    return Toolbox(
+        store=RunStore(engine),
+        catalog=catalog,
+        artifacts=DiskArtifactStore(settings.artifact_root, settings.orchestrator.log_limit),
+        runner=SubprocessRunner(os.environ),
+        index=PipPackageIndex(),
+        probe=RealHealthProbe(),
+        metrics=make_metrics(settings.statsd.host, settings.statsd.port),
+        runtime_of=lambda name: make_runtime(catalog, name),
+        workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
+        locks=settings.var / "locks",
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        queue=settings.orchestrator.queue,
+        lease=settings.orchestrator.lease_seconds,
+        step_attempts=settings.orchestrator.step_attempts,
+    )
+
+
+def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
+    """The runtime that the service's profile names."""
+    profile = catalog.get(name)
+    match profile.runtime:
+        case "compose":
+            assert profile.compose is not None  # held by the profile's validator
+            return ComposeServiceRuntime(profile.compose, catalog.workspace(name))
+        case "process":
+            assert profile.process is not None
+            return SupervisedService(ServicePlace(catalog.home, name), catalog.workspace(name), profile.process)
+
+
+def expected_schema() -> str | None:
+    """The newest migration that this code knows."""
+    config = Config()
+    config.set_main_option("script_location", "api_service:migrations")
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def found_schema(engine: Engine) -> str | None:
+    """The migration that the database is at. Raises SQLAlchemyError when the database is away."""
+    with engine.connect() as connection:
+        if connection.execute(text("SELECT to_regclass('alembic_version')")).scalar() is None:
+            return None
+        version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+        return str(version) if version is not None else None
+
+
+def broker_answers(settings: Settings) -> bool:
+    """Whether the broker takes a connection within a second."""
+    url = urlsplit(settings.broker.url.get_secret_value())
+    if url.hostname is None:  # a folder of this machine
+        return Path(url.path).is_dir()
+    try:
+        with socket.create_connection((url.hostname, url.port or AMQP_PORT), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def prepare_service(settings: Settings, name: str, log: Callable[[str], None], *, rebuild: bool) -> None:
+    """Build a service of runtime `process` where it has no build yet (or `rebuild`), and start it anew.
+
+    For the stack on a laptop, before any run. Raises StepFailedError.
+    """
+    catalog = ServiceCatalog(settings.home, settings.services)
+    runtime, timeouts = make_runtime(catalog, name), catalog.get(name).timeouts
+    runner, sink = SubprocessRunner(os.environ), _Sink(log)
+    if rebuild or not ServicePlace(settings.home, name).current.exists():
+        runtime.build(lambda command: runner.run(command, log=sink, timeout=timeouts.build))
+    runtime.restart(lambda command: runner.run(command, log=sink, timeout=timeouts.restart))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sink:
+    """A function as a log."""
+
+    write: Callable[[str], None]

@@ -1,1 +1,95 @@
-"""."""
+"""Rows as the API and the pages show them: the field names of the contract. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from moonmind.schemas.workflow_models import FORWARD_STEPS, StepName, StepStatus, TaskState
+
+Row = Mapping[str, Any]
+
+PRIORITY_NAMES: Mapping[int, str] = {0: "normal", 10: "high"}
+STEP_STATUS: Mapping[str, StepStatus] = {
+    TaskState.PENDING: StepStatus.PENDING,
+    TaskState.STARTED: StepStatus.IN_PROGRESS,
+    TaskState.RETRY: StepStatus.IN_PROGRESS,
+    TaskState.SUCCESS: StepStatus.SUCCEEDED,
+    TaskState.FAILURE: StepStatus.FAILED,
+}
+
+
+def run_summary(run: Row) -> dict[str, Any]:
+    """RunSummary."""
+    failure = {"code": run["failure_code"], "reason": run["failure_reason"]} if run["failure_code"] else None
+    return {
+        "run_id": run["id"],
+        "status": run["status"],
+        "target_service": run["target_service"],
+        "instruction": run["instruction"],
+        "priority": PRIORITY_NAMES[run["priority"]],
+        "requested_by": run["requester"],
+        "queued_at": run["queued_at"],
+        "started_at": run["started_at"],
+        "completed_at": run["completed_at"],
+        "approval_required": run["approval_status"] != "not_required",
+        "approval_status": run["approval_status"],
+        "current_step": run["next_step"],
+        "failure": failure,
+        "rollback_verified": run["rollback_verified"],
+        "retried_from": run["retried_from"],
+    }
+
+
+def run_detail(run: Row, plan: Row | None, steps: Sequence[Row], artifacts: Sequence[Row]) -> dict[str, Any]:
+    """RunDetail; `artifacts` are already in their API form."""
+    return {
+        **run_summary(run),
+        "action_plan": _plan(plan) if plan else None,
+        "steps": [step_state(step) for step in sorted(steps, key=_canonical)],
+        "artifacts": list(artifacts),
+        "approvals": [],
+        "metrics": run["metrics_snapshot"],
+    }
+
+
+def run_artifact(artifact: Row) -> dict[str, Any]:
+    """RunArtifact, without its address."""
+    return {
+        "artifact_id": artifact["id"],
+        "type": artifact["type"],
+        "path": artifact["path"],
+        "checksum": artifact["sha256"],
+        "size_bytes": artifact["size_bytes"],
+        "created_at": artifact["created_at"],
+    }
+
+
+def step_state(step: Row) -> dict[str, Any]:
+    """One attempt of one step."""
+    return {
+        "name": step["step"],
+        "status": StepStatus.SKIPPED if step["skipped"] else STEP_STATUS[step["state"]],
+        "attempt": step["attempt"],
+        "started_at": step["started_at"],
+        "completed_at": step["finished_at"],
+        "worker_task_id": step["task_id"],
+        "message": step["message"],
+        "artifact_refs": step["artifact_ids"],
+    }
+
+
+def _plan(plan: Row) -> dict[str, Any]:
+    return {
+        "plan_id": plan["id"],
+        "version": plan["version"],
+        "digest": plan["digest"],
+        "generated_at": plan["generated_at"],
+        "generated_by": plan["generated_by"],
+        "steps": plan["steps"],
+    }
+
+
+def _canonical(step: Row) -> tuple[int, int]:
+    order = (*FORWARD_STEPS, StepName.ROLLBACK)
+    return order.index(StepName(step["step"])), step["attempt"]

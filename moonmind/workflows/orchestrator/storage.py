@@ -1,1 +1,137 @@
-"""."""
+"""Artifacts on disk: `<root>/spec_workflows/<run_id>/…`. Whole files appear at once or not at all; logs grow."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from io import FileIO
+from pathlib import Path, PurePosixPath
+from uuid import UUID
+
+from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, StepName
+from moonmind.workflows.orchestrator.ports import OpenLog, PathRefusedError
+
+FOLDER = "spec_workflows"
+CHUNK = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class DiskArtifactStore:
+    """The real store below `root`; `log_limit` is the most bytes that one log may have."""
+
+    root: Path
+    log_limit: int
+
+    def folder(self, run_id: UUID) -> Path:
+        """Where a run's files lie on this machine."""
+        return self.root / FOLDER / str(run_id)
+
+    @contextmanager
+    def open_log(self, run_id: UUID, kind: ArtifactType, name: str, step: StepName) -> Iterator[OpenLog]:
+        """A log that exists from now on and is on disk, whatever happens next."""
+        path = self._path(run_id, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        log = _DiskLog(fd, name, kind, step, self.log_limit, os.fstat(fd).st_size)
+        try:
+            yield log
+        finally:
+            log.close()
+
+    def put(self, run_id: UUID, kind: ArtifactType, path: str, content: bytes, step: StepName) -> ArtifactInfo:
+        """Write a whole file: temporary file, fsync, rename, fsync of the folder."""
+        target = self._path(run_id, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+        return ArtifactInfo(
+            type=kind, path=path, sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content), step=step
+        )
+
+    def get(self, run_id: UUID, path: str) -> bytes | None:
+        """A whole file, None when there is none."""
+        try:
+            return b"".join(self.chunks(run_id, path))
+        except FileNotFoundError:
+            return None
+
+    def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:
+        """Up to `limit` bytes from `offset`; empty at the end, and when there is no such file yet."""
+        try:
+            with self._open(run_id, path) as file:
+                return os.pread(file.fileno(), limit, offset)
+        except FileNotFoundError:
+            return b""
+
+    def chunks(self, run_id: UUID, path: str) -> Iterator[bytes]:
+        """The file in pieces. Raises FileNotFoundError."""
+        with self._open(run_id, path) as file:
+            while piece := file.read(CHUNK):
+                yield piece
+
+    def _open(self, run_id: UUID, path: str) -> FileIO:
+        fd = os.open(self._path(run_id, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return FileIO(fd, "rb")
+
+    def _path(self, run_id: UUID, path: str) -> Path:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or not parts.parts or ".." in parts.parts or "\0" in path:
+            raise PathRefusedError(f"{path!r} is no path of an artifact")
+        return self.folder(run_id) / parts
+
+
+@dataclass(slots=True)
+class _DiskLog:
+    fd: int
+    path: str
+    kind: ArtifactType
+    step: StepName
+    limit: int
+    size: int
+    full: bool = field(default=False)
+
+    def write(self, text: str) -> None:
+        """Append; every write is on its way to the disk when it returns, so that a killed step has its log."""
+        data = text.encode("utf-8", errors="replace")
+        if self.full:
+            return
+        if self.size + len(data) > self.limit:
+            data = data[: max(0, self.limit - self.size)] + b"\n[log limit reached: the rest was dropped]\n"
+            self.full = True
+        while data:
+            written = os.write(self.fd, data)
+            self.size += written
+            data = data[written:]
+
+    def finish(self) -> ArtifactInfo:
+        """What was written, hashed from the disk."""
+        os.fsync(self.fd)
+        digest, size = hashlib.sha256(), 0
+        while piece := os.pread(self.fd, CHUNK, size):
+            digest.update(piece)
+            size += len(piece)
+        return ArtifactInfo(type=self.kind, path=self.path, sha256=digest.hexdigest(), size_bytes=size, step=self.step)
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

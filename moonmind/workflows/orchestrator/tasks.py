@@ -1,1 +1,83 @@
-"""."""
+"""The thin Celery face: each task claims its step and does it, or finds nothing to do and ends the chain.
+
+Every worker also runs a dispatcher and a reaper, so that one process is enough and any number is right.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from celery import Celery, Task
+from celery.exceptions import Ignore
+from celery.signals import setup_logging, worker_ready, worker_shutting_down
+
+from moonmind.config.home import current_home
+from moonmind.config.settings import load_settings
+from moonmind.engine.celery_publisher import CeleryPublisher
+from moonmind.engine.dispatcher import Dispatcher
+from moonmind.engine.jobs import read_payload
+from moonmind.engine.reaper import Reaper
+from moonmind.schemas.workflow_models import StepName
+from moonmind.utils.logging import configure_logging
+from moonmind.workflows.orchestrator import use_cases
+from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.repositories import JOBS, wakeup_for
+from moonmind.workflows.orchestrator.toolbox import Toolbox
+
+app = Celery("moonmind", config_source="moonmind.workflows.orchestrator.celeryconfig")
+_stop = threading.Event()
+
+
+@cache
+def toolbox() -> Toolbox:
+    """This worker's adapters, made when first needed."""
+    settings = load_settings(current_home(), os.environ)
+    return make_toolbox(settings, make_database(settings))
+
+
+def _task_for(step: StepName) -> None:
+    """Register `orchestrator.<step>`."""
+
+    @app.task(name=f"orchestrator.{step}", bind=True)
+    def run_step(self: Task[Any, None], message: object) -> None:
+        run, epoch = read_payload(message)
+        if not use_cases.execute_step(toolbox(), run, epoch, step, self.request.id or ""):
+            raise Ignore  # the chain ends here
+
+
+for _step in StepName:
+    _task_for(_step)
+
+
+@setup_logging.connect
+def _configure_logging(**_: object) -> None:
+    configure_logging()
+
+
+@worker_ready.connect
+def _start_engine(**_: object) -> None:
+    tools, settings = toolbox(), load_settings(current_home(), os.environ)
+    engine = tools.store.engine
+    reaper = Reaper(
+        engine,
+        JOBS,
+        wakeup_for,
+        interval=settings.orchestrator.reaper_seconds,
+        patience=settings.orchestrator.lease_seconds,
+    )
+    dispatcher = Dispatcher(engine, CeleryPublisher(app))
+    _start("dispatcher", dispatcher.run)
+    _start("reaper", reaper.run)
+
+
+@worker_shutting_down.connect
+def _stop_engine(**_: object) -> None:
+    _stop.set()
+
+
+def _start(name: str, run: Callable[[threading.Event], None]) -> None:
+    threading.Thread(target=run, args=(_stop,), name=name, daemon=True).start()

@@ -1,0 +1,102 @@
+"""Errors as `application/problem+json` (RFC 9457): a stable code, a sentence, what to do next. Never a stack trace."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:moonmind:problem:"
+
+
+class Problem(HTTPException):
+    """An answer other than success; `error` is the stable code, `remediation` what the caller can do."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        detail: str,
+        remediation: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(status, detail, dict(headers) if headers else None)
+        self.error = error
+        self.remediation = remediation
+        self.members = members
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of this app as a problem."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(SQLAlchemyError, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def as_response(problem: Problem, instance: str) -> JSONResponse:
+    """The problem as an answer about `instance` (a path)."""
+    body = {
+        "type": TYPE_PREFIX + problem.error,
+        "title": HTTPStatus(problem.status_code).phrase,
+        "status": problem.status_code,
+        "detail": problem.detail,
+        "instance": instance,
+        "error": problem.error,
+        "remediation": problem.remediation,
+        **problem.members,
+    }
+    return JSONResponse(body, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    if not isinstance(error, Problem):  # what the framework itself raises: no such path, no such method
+        code = HTTPStatus(error.status_code).name.lower()
+        error = Problem(error.status_code, code, error.detail, "See /docs for the paths.", headers=error.headers)
+    return as_response(error, request.url.path)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in error.errors()]
+    named = ", ".join(sorted({item["field"] for item in errors}))
+    problem = Problem(
+        422, "invalid_request", f"not valid: {named}", "Mend the fields that `errors` names; see /docs.", errors=errors
+    )
+    return as_response(problem, request.url.path)
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    log.error("database: %s", type(error).__name__, exc_info=error)
+    problem = Problem(
+        503,
+        "database_unavailable",
+        "the database does not answer",
+        "Try again in a moment; /readyz says when it is back.",
+        headers={"Retry-After": "2"},
+    )
+    return as_response(problem, request.url.path)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected: %s", type(error).__name__, exc_info=error)
+    problem = Problem(500, "internal_error", "this is our mistake", "The service's log says more; please report it.")
+    return as_response(problem, request.url.path)
+
+
+def _field(location: tuple[Any, ...]) -> str:
+    parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
+    return ".".join(parts) or "body"

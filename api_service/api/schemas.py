@@ -1,0 +1,160 @@
+"""Requests and answers as the contract names them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from moonmind.schemas.workflow_models import (
+    ApprovalStatus,
+    ArtifactType,
+    Failure,
+    GeneratedBy,
+    PlanStep,
+    Priority,
+    RunStatus,
+    StepName,
+    StepStatus,
+)
+
+
+class Body(BaseModel):
+    """Base of request bodies: no unknown fields, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class CreateRun(Body):
+    """An instruction for one service."""
+
+    instruction: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=4000, pattern=r"\S"),
+        Field(examples=["fix the missing dependency"]),
+    ]
+    target_service: Annotated[str, StringConstraints(min_length=1, max_length=63), Field(examples=["shop"])]
+    priority: Priority = "normal"
+    dry_run: bool = False
+
+
+class RunSummary(BaseModel):
+    """A run in a list."""
+
+    run_id: UUID
+    status: RunStatus
+    target_service: str
+    instruction: str
+    priority: Priority
+    requested_by: str
+    queued_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+    approval_required: bool
+    approval_status: ApprovalStatus
+    current_step: StepName | None
+    failure: Failure | None
+    rollback_verified: bool | None
+    retried_from: UUID | None
+
+
+class RunList(BaseModel):
+    """A page of runs, newest first; `next_cursor` is null on the last one."""
+
+    runs: list[RunSummary]
+    next_cursor: str | None
+
+
+class ActionPlanView(BaseModel):
+    """The plan in force."""
+
+    plan_id: UUID
+    version: int
+    digest: str
+    generated_at: datetime
+    generated_by: GeneratedBy
+    steps: list[PlanStep]
+
+
+class StepView(BaseModel):
+    """One attempt of one step."""
+
+    name: StepName
+    status: StepStatus
+    attempt: int
+    started_at: datetime | None
+    completed_at: datetime | None
+    worker_task_id: str | None
+    message: str | None
+    artifact_refs: list[UUID]
+
+
+class RunArtifact(BaseModel):
+    """A file of a run; its address is signed and expires."""
+
+    artifact_id: UUID
+    type: ArtifactType
+    path: str
+    checksum: str
+    size_bytes: int
+    created_at: datetime
+    download_url: str
+    expires_at: datetime
+
+
+class ArtifactList(BaseModel):
+    """All files of a run."""
+
+    artifacts: list[RunArtifact]
+
+
+class RunDetail(RunSummary):
+    """Everything about a run."""
+
+    action_plan: ActionPlanView | None
+    steps: list[StepView]
+    artifacts: list[RunArtifact]
+    approvals: list[dict[str, Any]]
+    metrics: dict[str, Any]
+
+
+class LastRun(BaseModel):
+    """A service's newest run."""
+
+    run_id: UUID
+    status: RunStatus
+    queued_at: datetime
+
+
+class ServiceView(BaseModel):
+    """A service that can be repaired."""
+
+    name: str
+    runtime: str
+    allow: list[str]
+    approval: str
+    lock_group: str
+    active_run: UUID | None
+    last_run: LastRun | None
+
+
+class ServiceList(BaseModel):
+    """All services of this installation."""
+
+    services: list[ServiceView]
+
+
+class ProblemDetails(BaseModel):
+    """RFC 9457, with a stable code and what to do next."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    error: str
+    remediation: str
+    errors: list[dict[str, str]] | None = None
+    known_services: list[str] | None = None

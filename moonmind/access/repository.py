@@ -1,0 +1,51 @@
+"""Keys in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection, func, insert, or_, select, text, update
+
+from api_service.db.models import ApiKey
+from moonmind.access.keys import Person
+
+USE_GRANULARITY = timedelta(minutes=1)
+"""`last_used_at` is this exact: a read should not cost a write."""
+BOOTSTRAP_LOCK = 0x6D6D6B79
+
+
+class KeyRepository:
+    """Keys on one connection; the caller commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes) -> None:
+        """Store a new key."""
+        values = {"owner": owner, "name": name, "roles": list(roles), "secret_hash": secret_hash}
+        self._connection.execute(insert(ApiKey).values(values))
+
+    def find(self, secret_hash: bytes) -> Person | None:
+        """Whose key this is, None when it is unknown, revoked or expired; notes that it was used."""
+        k = ApiKey
+        valid = (k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > func.now()))
+        found = select(k.id, k.owner, k.roles, k.last_used_at < func.now() - USE_GRANULARITY).where(
+            k.secret_hash == secret_hash, *valid
+        )
+        row = self._connection.execute(found).one_or_none()
+        if row is None:
+            return None
+        if row[3] is not False:  # never used, or not lately
+            self._connection.execute(update(k).where(k.id == row.id).values(last_used_at=func.now()))
+        return Person(row.owner, frozenset(row.roles))
+
+    def lock_bootstrap(self) -> None:
+        """One process at a time decides, until its transaction ends, whether a first key is needed."""
+        self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": BOOTSTRAP_LOCK})
+
+    def has_admin(self) -> bool:
+        """Whether any valid admin key exists."""
+        k = ApiKey
+        found = select(k.id).where(k.revoked_at.is_(None), k.expires_at.is_(None), k.roles.contains(["admin"])).limit(1)
+        return self._connection.execute(found).one_or_none() is not None

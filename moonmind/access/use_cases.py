@@ -1,0 +1,60 @@
+"""Who may come in: the first admin key, and recognising a key."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, hash_key, make_key
+from moonmind.access.repository import KeyRepository
+
+ADMIN = "admin"
+LONGEST_KEY = 128
+
+
+def authenticate(engine: Engine, key: str) -> Person | None:
+    """Whose key this is, None when it opens nothing."""
+    if not key.startswith(PREFIX) or len(key) > LONGEST_KEY:
+        return None
+    with engine.begin() as connection:
+        return KeyRepository(connection).find(hash_key(key))
+
+
+def ensure_admin_key(engine: Engine, file: Path) -> bool:
+    """At the first start, make an admin key and write it to `file` (0600). True when one was made.
+
+    Nothing happens once a valid admin key exists: a removed file is not made again, since its removal was a choice.
+    """
+    with engine.begin() as connection:
+        keys = KeyRepository(connection)
+        keys.lock_bootstrap()
+        if keys.has_admin():
+            return False
+        key = make_key(secrets.token_bytes(SECRET_BYTES))
+        keys.add(ADMIN, "first start", [ADMIN], hash_key(key))
+        write_secret(file, key + "\n")  # before the commit: a key that nobody can read must not exist
+    return True
+
+
+def write_secret(file: Path, content: str) -> None:
+    """Replace a file that only its owner may read."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "w", encoding="ascii") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+
+
+def signing_key(file: Path) -> str:
+    """The secret that signs addresses, made at the first start."""
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        write_secret(file, secrets.token_urlsafe(SECRET_BYTES) + "\n")
+        return file.read_text(encoding="ascii").strip()

@@ -1,0 +1,188 @@
+"""One attempt of one step: its log, its deadline, its fence. Turns whatever happens into an event for the run."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from moonmind.engine.group_lock import GroupLock, GroupLockError
+from moonmind.engine.jobs import LeaseLostError
+from moonmind.engine.lease import Heartbeat
+from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure, StepName
+from moonmind.workflows.orchestrator.action_plan import is_skipped
+from moonmind.workflows.orchestrator.ports import (
+    Command,
+    CommandResult,
+    EngineUnavailableError,
+    LogSink,
+    OpenLog,
+    StepFailedError,
+)
+from moonmind.workflows.orchestrator.repositories import ClaimedRun
+from moonmind.workflows.orchestrator.run_state import Event, MustWait, RollbackDone, StepDone, StepFailed
+from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
+from moonmind.workflows.orchestrator.steps.context import Progress
+from moonmind.workflows.orchestrator.toolbox import Toolbox
+
+LOGS: dict[StepName, tuple[ArtifactType, str]] = {
+    StepName.ANALYZE: (ArtifactType.ANALYZE_LOG, "analyze.log"),
+    StepName.PATCH: (ArtifactType.PATCH_DIFF, "patch.diff"),
+    StepName.BUILD: (ArtifactType.BUILD_LOG, "build.log"),
+    StepName.RESTART: (ArtifactType.RESTART_LOG, "restart.log"),
+    StepName.VERIFY: (ArtifactType.VERIFY_LOG, "verify.log"),
+    StepName.ROLLBACK: (ArtifactType.ROLLBACK_LOG, "rollback.log"),
+}
+
+QUESTION_SECONDS = 30.0
+"""The longest that an engine or supervisor may think about a question before it counts as hung."""
+
+ROLLBACK_ATTEMPTS = 20
+"""Crashes within rollback before it is given up as not verified. An engine that is away does not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """What an attempt comes to."""
+
+    event: Event
+    message: str
+    progress: Progress
+    artifacts: tuple[ArtifactInfo, ...]
+    result: StepResult | None = None
+    skipped: bool = False
+
+
+def log_name(step: StepName, attempt: int) -> str:
+    """`build.log`, then `build-2.log`, and so on."""
+    _, name = LOGS[step]
+    stem, suffix = name.rsplit(".", 1)
+    return name if attempt == 1 else f"{stem}-{attempt}.{suffix}"
+
+
+def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> AttemptResult:
+    """Do the claimed step. Raises LeaseLostError and database errors: then nothing may be recorded."""
+    step = StepName(claimed.claim.step)
+    kind, _ = LOGS[step]
+    with tools.artifacts.open_log(claimed.run.id, kind, log_name(step, claimed.claim.attempt), step) as log:
+        context: StepContext | None = None
+        result: StepResult | None = None
+        skipped = is_skipped(claimed.plan, step)
+        try:
+            _refuse_too_many(tools, claimed, step)
+            with GroupLock(tools.locks, claimed.lock_group) as lock:
+                context = _context(tools, claimed, heartbeat, lock, log)
+                result = _skip(step) if skipped else STEPS[step](context)
+            event: Event = StepDone(step) if result.verified is None else RollbackDone(result.verified)
+            message = result.message
+        except (LeaseLostError, SQLAlchemyError):
+            raise
+        except Exception as error:  # anything else is this attempt's failure, never the worker's
+            event, message = _failed(step, error, log)
+        progress = context.progress if context else read_progress(claimed.run.progress)
+        _say_end(step, log, event, message)
+        kept = (*(context.kept if context else ()), log.finish())
+    return AttemptResult(event, message, progress, kept, result, skipped)
+
+
+def read_progress(stored: Any) -> Progress:
+    """Progress as stored with the run."""
+    known = {field.name for field in fields(Progress)}
+    return Progress(**{name: value for name, value in stored.items() if name in known})
+
+
+def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> None:
+    most = ROLLBACK_ATTEMPTS if step is StepName.ROLLBACK else tools.step_attempts
+    if claimed.claim.attempt > most:
+        raise StepFailedError("gave_up", f"{step} was interrupted {most} times")
+
+
+def _skip(step: StepName) -> StepResult:
+    return StepResult(f"the instruction asks for no {step}")
+
+
+def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]:
+    match error:
+        case GroupLockError():
+            return MustWait(), str(error)
+        case EngineUnavailableError() if step is StepName.ROLLBACK:
+            return MustWait(), error.reason
+        case StepFailedError():
+            failure = Failure(code=error.code, reason=error.reason)
+        case _:
+            log.write("".join(traceback.format_exception(error)))
+            failure = Failure(code="internal_error", reason=f"{type(error).__name__} in {step}; its log says where")
+    if step is not StepName.ROLLBACK:
+        return StepFailed(step, failure), failure.reason
+    return (RollbackDone(verified=False) if failure.code == "gave_up" else MustWait()), failure.reason
+
+
+def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
+    """The last line. Patch's log is a diff, where a line that starts with `#` is no part of it."""
+    mark = "# " if step is StepName.PATCH else ""
+    ending = {StepFailed: "failed", MustWait: "waits"}.get(type(event), "done")
+    log.write(f"{mark}{step} {ending}: {message}\n")
+
+
+def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: GroupLock, log: OpenLog) -> StepContext:
+    service, step = claimed.run.target_service, StepName(claimed.claim.step)
+    profile = tools.catalog.get(service)
+    deadline = time.monotonic() + profile.timeouts.of(step)
+
+    def seconds_left() -> float:
+        return deadline - time.monotonic()
+
+    def execute(command: Command) -> CommandResult:
+        heartbeat.check()
+        if not command.quiet:
+            log.write("$ " + " ".join(command.argv) + "\n")
+        left = min(seconds_left(), QUESTION_SECONDS) if command.quiet else seconds_left()
+        done = tools.runner.run(
+            command,
+            log=log,
+            timeout=max(0.1, left),
+            inherit_fds=(lock.fd,),
+            on_start=lock.record,
+            should_stop=lambda: heartbeat.must_stop,
+        )
+        if heartbeat.must_stop:
+            heartbeat.check()
+        return done
+
+    def remember(progress: Progress) -> None:
+        with tools.store.transaction() as runs:
+            runs.save_progress(claimed.claim, asdict(progress))
+
+    return StepContext(
+        run=claimed.run,
+        plan=claimed.plan,
+        profile=profile,
+        step=step,
+        workspace_root=tools.catalog.workspace(service),
+        runtime=tools.runtime_of(service),
+        workspace=tools.workspace_of(service),
+        artifacts=tools.artifacts,
+        index=tools.index,
+        probe=tools.probe,
+        log=log,
+        execute=execute,
+        guard=heartbeat.check,
+        pause=heartbeat.pause,
+        seconds_left=seconds_left,
+        remember=remember,
+        progress=read_progress(claimed.run.progress),
+    )
+
+
+def loose_execute(tools: Toolbox, seconds: float) -> Callable[[Command], CommandResult]:
+    """Commands outside any step, such as tidying up after a run has ended: bounded, unlogged."""
+    return lambda command: tools.runner.run(command, log=_Nowhere(), timeout=seconds)
+
+
+class _Nowhere:
+    def write(self, text: str) -> None:
+        """Nobody reads this."""

@@ -1,0 +1,104 @@
+"""What is shown of runs, read from PostgreSQL as plain rows. Nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, select, tuple_
+
+from api_service.db.models import (
+    OrchestratorActionPlan,
+    OrchestratorRun,
+    OrchestratorRunArtifact,
+    SpecWorkflowTaskState,
+)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs to list, newest first; `after` is the last one of the page before."""
+
+    status: tuple[str, ...] = ()
+    service: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    text: str | None = None
+    after: tuple[datetime, UUID] | None = None
+    limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RunRows:
+    """Everything about one run."""
+
+    run: Row
+    plan: Row | None
+    steps: Sequence[Row]
+    artifacts: Sequence[Row]
+
+
+def find_run(connection: Connection, run: UUID) -> RunRows | None:
+    """One run with its plan in force, its steps in the order they ran, and its artifacts."""
+    r, p, s = OrchestratorRun, OrchestratorActionPlan, SpecWorkflowTaskState
+    row = _one(connection, select(r.__table__).where(r.id == run))
+    if row is None:
+        return None
+    plan = _one(connection, select(p.__table__).where(p.id == row["plan_id"]))
+    steps = connection.execute(select(s.__table__).where(s.run_id == run).order_by(s.id)).mappings().all()
+    return RunRows(row, plan, [dict(step) for step in steps], list_artifacts(connection, run))
+
+
+def list_runs(connection: Connection, wanted: RunFilter) -> list[Row]:
+    """One page of runs, and one row more when there is a next page."""
+    r = OrchestratorRun
+    query = select(r.__table__).order_by(r.queued_at.desc(), r.id.desc()).limit(wanted.limit + 1)
+    if wanted.status:
+        query = query.where(r.status.in_(wanted.status))
+    if wanted.service is not None:
+        query = query.where(r.target_service == wanted.service)
+    if wanted.created_after is not None:
+        query = query.where(r.queued_at >= wanted.created_after)
+    if wanted.created_before is not None:
+        query = query.where(r.queued_at < wanted.created_before)
+    if wanted.text:
+        query = query.where(r.instruction.icontains(wanted.text, autoescape=True))
+    if wanted.after is not None:
+        query = query.where(tuple_(r.queued_at, r.id) < wanted.after)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def list_artifacts(connection: Connection, run: UUID) -> list[Row]:
+    """A run's artifacts, oldest first."""
+    a = OrchestratorRunArtifact
+    query = select(a.__table__).where(a.run_id == run).order_by(a.created_at, a.path)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def find_artifact(connection: Connection, run: UUID, artifact: UUID) -> Row | None:
+    """One artifact of this run."""
+    a = OrchestratorRunArtifact
+    return _one(connection, select(a.__table__).where(a.run_id == run, a.id == artifact))
+
+
+def last_runs(connection: Connection) -> dict[str, Row]:
+    """The newest run of each service."""
+    r = OrchestratorRun
+    query = select(r.__table__).distinct(r.target_service).order_by(r.target_service, r.queued_at.desc(), r.id.desc())
+    return {row["target_service"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def lock_holders(connection: Connection) -> dict[str, UUID]:
+    """The active run of each lock group."""
+    r = OrchestratorRun
+    return {row.lock_group: row.id for row in connection.execute(select(r.lock_group, r.id).where(r.holds_lock))}
+
+
+def _one(connection: Connection, query: Any) -> Row | None:
+    row = connection.execute(query).mappings().one_or_none()
+    return dict(row) if row else None

@@ -1,0 +1,71 @@
+"""Analyze: reads the service's state and logs, and makes the exact change that would be done. Writes nothing outside
+the run's own folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from moonmind.schemas.workflow_models import ActionPlan, Analysis, ArtifactType, LogSource, ServiceState, StepName
+from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
+from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
+from moonmind.workflows.orchestrator.analysis import python_of
+from moonmind.workflows.orchestrator.ports import StepFailedError
+from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
+
+
+def analyze(step: StepContext) -> StepResult:
+    """Find a safe edit and make plan version 2 with its diff. `no_fix_found` when there is none."""
+    state = step.runtime.observe(step.execute)
+    complaints = step.complaints(state)
+    _describe(step, state, complaints)
+    step.note(replace(step.progress, healthy_before=not complaints))
+    if is_skipped(step.plan, StepName.PATCH):
+        _keep_plan(step, step.plan)
+        return StepResult(f"nothing to edit: asked to {step.run.kind}")
+    analysis = _analyze(step)
+    if analysis.decision != "edit":
+        raise StepFailedError("no_fix_found", _why_not(analysis, complaints))
+    plan = refine_plan(step.plan, analysis)
+    _keep_plan(step, plan)
+    assert analysis.diff is not None  # an edit has its diff
+    step.keep(ArtifactType.PATCH_PREVIEW, "patch_preview.diff", analysis.diff.encode())
+    step.say(f"plan {plan.version}, digest {plan.digest}:\n{analysis.diff}")
+    return StepResult(analysis.rationale or f"{len(analysis.edits)} edits", plan=plan)
+
+
+def _describe(step: StepContext, state: ServiceState, complaints: list[str]) -> None:
+    step.say(f"service {step.run.target_service}: {state.status}, restarts {state.restart_count}")
+    for complaint in complaints or ["none: every check passes"]:
+        step.say(f"health: {complaint}")
+
+
+def _analyze(step: StepContext) -> Analysis:
+    logs = step.runtime.recent_logs(step.execute)
+    step.say("--- the service's own log ---\n" + logs + "\n--- end of the service's log ---")
+    profile = step.profile
+    analysis = analyze_evidence(
+        sources=[LogSource(name=f"{step.run.target_service}.log", text=logs)],
+        workspace=step.workspace,
+        index=step.index,
+        allow=profile.allow,
+        install=profile.process.install if profile.process and profile.runtime == "process" else None,
+        python=python_of(step.workspace) if profile.runtime == "compose" else None,
+        instruction=step.run.instruction,
+    )
+    for finding in analysis.findings:
+        step.say(f"found {finding.kind}: {finding.summary}")
+        for line in finding.evidence:
+            step.say(f"  {line.source}:{line.line}: {line.text}")
+    return analysis
+
+
+def _why_not(analysis: Analysis, complaints: list[str]) -> str:
+    if analysis.findings:
+        return "no safe edit: " + "; ".join(finding.summary for finding in analysis.findings)
+    if not complaints:
+        return "the service is healthy and its log shows no failure that is known"
+    return "its log shows no failure that is known; " + "; ".join(complaints)
+
+
+def _keep_plan(step: StepContext, plan: ActionPlan) -> None:
+    step.keep(ArtifactType.PLAN_SNAPSHOT, "plan.json", plan.model_dump_json(indent=2).encode() + b"\n")

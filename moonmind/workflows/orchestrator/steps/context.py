@@ -1,0 +1,98 @@
+"""What a step is given, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from moonmind.schemas.service_profile import ServiceProfile
+from moonmind.schemas.workflow_models import (
+    ActionPlan,
+    ArtifactInfo,
+    ArtifactType,
+    RunSnapshot,
+    ServiceState,
+    StepName,
+)
+from moonmind.workflows.orchestrator.ports import (
+    ArtifactStore,
+    Execute,
+    HealthProbe,
+    LogSink,
+    PackageIndex,
+    Runtime,
+    Workspace,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """A step that reached its goal. `verified` is rollback's alone."""
+
+    message: str
+    plan: ActionPlan | None = None
+    verified: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run has done to the world so far, written down before each effect; survives any crash.
+
+    `touched`: something may need undoing. `files`: pre-image per edited path. `restore_point`: the runtime's own.
+    `restarted`: another build may be running. `healthy_before`: what the health checks said before anything was done.
+    """
+
+    touched: bool = False
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    restore_point: Mapping[str, str | None] | None = None
+    restarted: bool = False
+    healthy_before: bool = False
+
+
+@dataclass(slots=True)
+class StepContext:
+    """One attempt of one step. `execute`, `guard` and `pause` raise LeaseLostError once the run belongs to another."""
+
+    run: RunSnapshot
+    plan: ActionPlan
+    profile: ServiceProfile
+    step: StepName
+    workspace_root: Path
+    runtime: Runtime
+    workspace: Workspace
+    artifacts: ArtifactStore
+    index: PackageIndex
+    probe: HealthProbe
+    log: LogSink
+    execute: Execute
+    guard: Callable[[], None]
+    pause: Callable[[float], None]
+    seconds_left: Callable[[], float]
+    remember: Callable[[Progress], None]
+    progress: Progress
+    kept: list[ArtifactInfo] = field(default_factory=list)
+
+    def say(self, line: str) -> None:
+        """A line of the step's log."""
+        self.log.write(line.rstrip("\n") + "\n")
+
+    def keep(self, kind: ArtifactType, path: str, content: bytes) -> ArtifactInfo:
+        """Store a whole file of this run and list it with the step."""
+        info = self.artifacts.put(self.run.id, kind, path, content, self.step)
+        self.kept.append(info)
+        return info
+
+    def note(self, progress: Progress) -> None:
+        """Write an intent down before its effect. Raises LeaseLostError, and then the effect must not happen."""
+        self.remember(progress)
+        self.progress = progress
+
+    def complaints(self, state: ServiceState) -> list[str]:
+        """What the health checks have against the service now; empty when it is healthy."""
+        if state.status not in ("running", "starting"):
+            return [f"the service is {state.status}" + (f" ({state.exit_code})" if state.exit_code is not None else "")]
+        values = self.runtime.probe_values()
+        answers = [self.probe(check, values, state) for check in self.profile.health]
+        return [answer for answer in answers if answer is not None]

@@ -1,0 +1,46 @@
+"""Verify: the service stays up and every health check passes, several times in a row."""
+
+from __future__ import annotations
+
+from moonmind.engine.backoff import backoff_seconds
+from moonmind.schemas.workflow_models import ServiceState
+from moonmind.workflows.orchestrator.ports import StepFailedError
+from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
+
+BETWEEN_SUCCESSES_SECONDS = 0.5
+LONGEST_WAIT_SECONDS = 3.0
+
+
+def verify(step: StepContext) -> StepResult:
+    """Succeeds once the service is healthy. `verify_failed` at the time-out, with the last complaint."""
+    complaint = wait_until_healthy(step)
+    if complaint is not None:
+        step.say("--- the service's own log ---\n" + step.runtime.recent_logs(step.execute))
+        raise StepFailedError("verify_failed", f"not healthy in time: {complaint}")
+    return StepResult(f"{step.run.target_service} is healthy, {step.profile.verify_successes} times in a row")
+
+
+def wait_until_healthy(step: StepContext) -> str | None:
+    """None once it is healthy N times in a row in one and the same life; the last complaint when time is over."""
+    successes, failures, life, complaint = 0, 0, _life(None), "never asked"
+    while step.seconds_left() > 0:
+        state = step.runtime.observe(step.execute)
+        complaints = step.complaints(state)
+        same_life = _life(state) == life
+        life = _life(state)
+        if complaints:
+            successes, failures, complaint = 0, failures + 1, "; ".join(complaints)
+            step.say(f"not yet: {complaint}")
+        else:
+            successes, failures = (successes + 1 if same_life else 1), 0
+            step.say(f"healthy, {successes} of {step.profile.verify_successes}")
+            if successes >= step.profile.verify_successes:
+                return None
+        wait = backoff_seconds(failures, most=LONGEST_WAIT_SECONDS) if failures else BETWEEN_SUCCESSES_SECONDS
+        step.pause(min(wait, max(0.0, step.seconds_left())))
+    return complaint
+
+
+def _life(state: ServiceState | None) -> tuple[str | None, int]:
+    """What changes when a service starts anew: a crash between two good answers is no health."""
+    return (state.instance, state.restart_count) if state else (None, -1)

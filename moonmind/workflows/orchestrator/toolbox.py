@@ -1,0 +1,39 @@
+"""What the use cases work with: the adapters that bootstrap chose, and the numbers that bound them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from moonmind.workflows.orchestrator.metrics import Metrics
+from moonmind.workflows.orchestrator.ports import (
+    ArtifactStore,
+    CommandRunner,
+    HealthProbe,
+    PackageIndex,
+    Runtime,
+    Workspace,
+)
+from moonmind.workflows.orchestrator.repositories import RunStore
+from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """`owner` names this worker process in leases; `lease` in seconds; `locks` is the folder of group locks."""
+
+    store: RunStore
+    catalog: ServiceCatalog
+    artifacts: ArtifactStore
+    runner: CommandRunner
+    index: PackageIndex
+    probe: HealthProbe
+    metrics: Metrics
+    runtime_of: Callable[[str], Runtime]
+    workspace_of: Callable[[str], Workspace]
+    locks: Path
+    owner: str
+    queue: str
+    lease: float
+    step_attempts: int
