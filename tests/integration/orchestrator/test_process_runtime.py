@@ -158,7 +158,7 @@ def test_a_service_without_an_environment_says_so(house: House) -> None:
 def test_a_failed_install_shows_pips_words_and_changes_nothing(house: House) -> None:
     shop = house.service()
     shop.build(house.execute)
-    (house.home / "shop" / "requirements.txt").write_text("./no-such-1.0-py3-none-any.whl\n")
+    (house.home / "shop" / "requirements.txt").write_text("./nowhere-1.0-py3-none-any.whl\n")
     with pytest.raises(StepFailedError, match="No such file or directory") as caught:
         shop.build(house.execute)
     assert caught.value.code == "build_failed"
