@@ -7,7 +7,10 @@ import sys
 
 import click
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "runs": "moonmind.cli.runs:runs",
+    "services": "moonmind.cli.services:services",
+}
 """Name → where the command lives. Each module imports its heavy parts inside its functions."""
 
 

@@ -1,0 +1,102 @@
+"""The HTTP client of the commands: where the API is, which key opens it, and what to say when it does not answer."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+
+from moonmind.config.home import current_home
+
+NOT_REACHABLE = 3
+REFUSED = 2
+TIMEOUT_SECONDS = 30.0
+
+
+class NotReachableError(click.ClickException):
+    """The API does not answer."""
+
+    exit_code = NOT_REACHABLE
+
+
+class RefusedError(click.ClickException):
+    """The API answered that it will not."""
+
+    exit_code = REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Calls of the API at `url` with `key`."""
+
+    url: str
+    key: str
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The JSON answer. Raises NotReachableError, RefusedError."""
+        return self._call("GET", path, params=query)
+
+    def post(self, path: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:
+        """The JSON answer. Raises NotReachableError, RefusedError."""
+        return self._call("POST", path, json=dict(body), headers=dict(headers or {}))
+
+    def _call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any) -> Any:
+        headers = {**(headers or {}), "Authorization": f"Bearer {self.key}"}
+        try:
+            answer = httpx.request(method, self.url + path, headers=headers, timeout=TIMEOUT_SECONDS, **rest)
+        except httpx.HTTPError as error:
+            raise NotReachableError(
+                f"the API at {self.url} does not answer ({error or type(error).__name__}).\n"
+                "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
+            ) from None
+        if answer.is_success:
+            return answer.json()
+        raise _refusal(answer)
+
+
+def _refusal(answer: httpx.Response) -> click.ClickException:
+    try:
+        problem = answer.json()
+        said = f"{problem['detail']}.\n{problem['remediation']}"
+    except (ValueError, KeyError, TypeError):
+        said = (
+            f"the API answered {answer.status_code}, and not as ours does; is {answer.request.url.host} the right one?"
+        )
+    return NotReachableError(said) if answer.status_code >= 500 else RefusedError(said)
+
+
+def make_client() -> Client:
+    """For this process: `MOONMIND_API_URL`, else the running stack of this home, else the settings; key likewise."""
+    home = current_home()
+    return Client(_find_url(home), _find_key(home))
+
+
+def _find_url(home: Path) -> str:
+    if given := os.environ.get("MOONMIND_API_URL"):
+        return given.rstrip("/")
+    try:
+        return str(json.loads((home / "var" / "stack.json").read_text(encoding="utf-8"))["url"])
+    except (OSError, ValueError, KeyError):
+        from moonmind.config.settings import load_settings  # costs pydantic; only without a running stack
+
+        api = load_settings(home, os.environ).api
+        return f"http://{api.host}:{api.port}"
+
+
+def _find_key(home: Path) -> str:
+    if given := os.environ.get("MOONMIND_API_KEY"):
+        return given
+    file = home / "var" / "admin.key"
+    try:
+        return file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise RefusedError(
+            f"no key: MOONMIND_API_KEY is not set and {file} cannot be read ({error.strerror}).\n"
+            "The first start of the API makes that file; `moonmind up` starts one."
+        ) from None

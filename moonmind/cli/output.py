@@ -1,0 +1,47 @@
+"""How commands speak: data to stdout, everything for people to stderr."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+STYLES = {
+    "succeeded": "green",
+    "running": "cyan",
+    "in_progress": "cyan",
+    "pending": "dim",
+    "skipped": "dim",
+    "awaiting_approval": "yellow",
+    "rolled_back": "yellow",
+    "failed": "red",
+    "cancelled": "dim",
+}
+MARKS = {"succeeded": "✔", "failed": "✘", "in_progress": "●", "pending": "·", "skipped": "-"}
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on one line of stdout."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def console(*, stderr: bool) -> Console:
+    """A rich console; its import is paid only by commands that draw."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def seconds_between(start: str | None, end: str | None) -> str:
+    """`3.2 s`, or nothing while there is no end."""
+    if start is None or end is None:
+        return ""
+    return f"{(datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds():.1f} s"
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value to stdout, for programs.")

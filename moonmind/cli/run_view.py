@@ -1,0 +1,131 @@
+"""Runs for people: a live view on stderr while one is on, a report and a list on stdout."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from moonmind.cli.client import Client, RefusedError
+from moonmind.cli.output import MARKS, STYLES, console, seconds_between
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+RUNS = "/orchestrator/runs"
+TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
+POLL_SECONDS = 0.2
+FULL_ID = 36
+
+Run = Mapping[str, Any]
+
+
+def watch_run(client: Client, run_id: str) -> Run:
+    """Show the steps on stderr until the run has ended; the run as it ended."""
+    from rich.live import Live
+
+    screen = console(stderr=True)
+    run = _show(client, run_id)
+    if not screen.is_terminal:
+        return _watch_plainly(client, run_id)
+    with Live(_steps(run), console=screen, refresh_per_second=8) as live:
+        while run["status"] not in TERMINAL:
+            time.sleep(POLL_SECONDS)
+            run = _show(client, run_id)
+            live.update(_steps(run))
+    _print_end(run)
+    return run
+
+
+def _watch_plainly(client: Client, run_id: str) -> Run:
+    """A line for each change, for logs and pipes."""
+    screen, said = console(stderr=True), set[tuple[str, int, str]]()
+    while True:
+        run = _show(client, run_id)
+        for step in run["steps"]:
+            state = (step["name"], step["attempt"], step["status"])
+            if step["status"] != "pending" and state not in said:
+                said.add(state)
+                screen.print(_line(step), markup=False)
+        if run["status"] in TERMINAL:
+            _print_end(run)
+            return run
+        time.sleep(POLL_SECONDS)
+
+
+def print_run(run: Run) -> None:
+    """A report on stdout."""
+    screen = console(stderr=False)
+    screen.print(f"run {run['run_id']}  [{STYLES[run['status']]}]{run['status']}[/]")
+    screen.print(f"{run['target_service']}: {run['instruction']}", markup=False)
+    if run["failure"]:
+        screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", style="red", markup=False)
+    if run["rollback_verified"] is not None:
+        screen.print("rolled back, verified" if run["rollback_verified"] else "ROLLED BACK, NOT VERIFIED: look at it")
+    screen.print(_steps(run))
+    for artifact in run["artifacts"]:
+        screen.print(f"  {artifact['path']:32} {artifact['size_bytes']:>9} bytes  {artifact['type']}", markup=False)
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """A table on stdout."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("run", "status", "service", "asked", "instruction"):
+        table.add_column(name, no_wrap=name != "instruction")
+    for run in runs:
+        status = f"[{STYLES[run['status']]}]{run['status']}[/]"
+        asked = run["queued_at"][:19].replace("T", " ")
+        table.add_row(run["run_id"], status, run["target_service"], asked, _plain(run["instruction"]))
+    console(stderr=False).print(table)
+
+
+def find_run(client: Client, run_id: str) -> Run:
+    """A run by its id or the beginning of it, among the newest hundred."""
+    if len(run_id) == FULL_ID:
+        return _show(client, run_id)
+    newest = client.get(RUNS, limit=100)["runs"]
+    found = [run["run_id"] for run in newest if run["run_id"].startswith(run_id.lower())]
+    if len(found) != 1:
+        raise RefusedError(f"{len(found)} of the newest runs begin with {run_id!r}; `moonmind runs list` shows them.")
+    return _show(client, found[0])
+
+
+def _show(client: Client, run_id: str) -> Run:
+    run: Run = client.get(f"{RUNS}/{run_id}")
+    return run
+
+
+def _steps(run: Run) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for step in run["steps"]:
+        style = STYLES[step["status"]]
+        mark = f"[{style}]{MARKS[step['status']]}[/]"
+        attempt = f" ({step['attempt']})" if step["attempt"] > 1 else ""
+        took = seconds_between(step["started_at"], step["completed_at"])
+        table.add_row(mark, step["name"] + attempt, f"[dim]{took}[/]", _plain(step["message"] or ""))
+    return table
+
+
+def _line(step: Mapping[str, Any]) -> str:
+    took = seconds_between(step["started_at"], step["completed_at"])
+    words = (MARKS[step["status"]], f"{step['name']:8}", step["status"], took, step["message"] or "")
+    return " ".join(word for word in words if word)
+
+
+def _print_end(run: Run) -> None:
+    screen = console(stderr=True)
+    took = seconds_between(run["queued_at"], run["completed_at"])
+    screen.print(f"[{STYLES[run['status']]}]{run['status']}[/] after {took}")
+    if run["failure"]:
+        screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", markup=False)
+
+
+def _plain(text: str) -> str:
+    """Somebody else's text in a table: one line, no markup, no control characters."""
+    from rich.markup import escape
+
+    return escape("".join(char if char.isprintable() else " " for char in text))

@@ -1,0 +1,50 @@
+"""The API in this process, over a real database; no worker, no broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from api_service.main import create_app
+from moonmind.config.settings import Settings, load_settings
+
+CONFIG = """
+[services.shop]
+runtime = "process"
+workspace = "shop"
+allow = ["requirements.txt"]
+process = { command = ["python", "app.py"], health = [{ http = "http://127.0.0.1:{port}/health" }] }
+
+[services.till]
+runtime = "process"
+workspace = "till"
+lock_group = "front"
+allow = ["requirements.txt"]
+process = { command = ["python", "app.py"], health = [{ http = "http://127.0.0.1:{port}/health" }] }
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """Two services in a home of their own."""
+    (tmp_path / "config.toml").write_text(CONFIG)
+    environment = {"MOONMIND_DATABASE__URL": database_url, "MOONMIND_BROKER__URL": f"filesystem://{tmp_path}/broker"}
+    return load_settings(tmp_path, environment)
+
+
+@pytest.fixture
+def stranger(settings: Settings) -> Iterator[TestClient]:
+    """A client without a key."""
+    with TestClient(create_app(settings), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def client(stranger: TestClient, settings: Settings) -> TestClient:
+    """A client with the admin key that the first start made."""
+    key = (settings.var / "admin.key").read_text().strip()
+    stranger.headers["Authorization"] = f"Bearer {key}"
+    return stranger
