@@ -1,7 +1,7 @@
 """requirements.txt, read the way pip does and edited by adding one line; every other byte stays.
 
-The format is pip's own (https://pip.pypa.io/en/stable/reference/requirements-file-format/). pip offers no parser for it,
-so the logical lines are told apart here and `packaging` reads the requirements in them.
+The format is pip's own ("Requirements File Format" in its documentation). pip offers no parser for it, so the logical
+lines are told apart here and `packaging` reads the requirements in them.
 """
 
 from __future__ import annotations

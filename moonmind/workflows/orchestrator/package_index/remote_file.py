@@ -1,4 +1,4 @@
-"""Opens a distribution's file where it lies and reads only what is asked for: ranges over HTTP, a local file as it is."""
+"""Opens a distribution's file where it lies and reads only what is asked for: over HTTP by range requests."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""Which distribution to add for a missing import: named by the kept data or by the import itself, proven by the index.
+
+The rule, from the surest to the weakest:
+
+1. A reviewed source names one distribution: it is taken when its newest release provides the module.
+2. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
+   import, and no distribution of the import's own name provides it as well.
+3. Nothing is known: the distribution of the import's own name is taken when it provides the whole path, has at least
+   FEWEST_RELEASES releases, and the name is neither a look-alike of a known one nor one that programs give their own
+   modules (`utils`).
+
+Whatever else provides the module is shown, not added; the instruction may name one of those shown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
+
+from moonmind.workflows.orchestrator.planners import NoSafeEditError
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, reviewed_words, same_named
+from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
+from moonmind.workflows.orchestrator.planners.spelling import is_slip
+from moonmind.workflows.orchestrator.planners.statements import Wanted
+from moonmind.workflows.orchestrator.ports import PackageIndex, Release
+
+FEWEST_RELEASES = 3
+"""Of a distribution that nobody has reviewed: names are squatted with one or two uploads, used projects go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A proven distribution and the sentence that says what the proof is."""
+
+    release: Release
+    proof: str
+
+
+def candidates(wanted: Wanted) -> list[str]:
+    """Every distribution that may be asked about, the kept data's choices first; none twice."""
+    names = [name for path in wanted.paths for name in known_names().get(path, KnownName()).candidates]
+    return list(dict.fromkeys([*names, *(same_named(path) for path in wanted.paths)]))
+
+
+def choose(wanted: Wanted, index: PackageIndex, *, python: str | None, instruction: str = "") -> Chosen:
+    """The distribution to add. Raises NoSafeEditError with the candidates, or what else a person would look at."""
+    if sure := _reviewed_choice(wanted):
+        path, known = sure
+        release = index.newest(known.choice or "", python=python)
+        if release is not None and _provides(release, wanted.paths):
+            return Chosen(release, _proof(release, path, f"named by {' and '.join(known.by)}"))
+    _refuse_unlikely(wanted)
+    proven = [release for release in _releases(candidates(wanted), index, python) if _provides_whole(release, wanted)]
+    named = [release for release in proven if _is_named(release, wanted, instruction)]
+    if len(named) == 1:
+        return Chosen(named[0], _proof(named[0], wanted.module, "named by the instruction"))
+    return _only(proven, wanted)
+
+
+def _reviewed_choice(wanted: Wanted) -> tuple[str, KnownName] | None:
+    known = known_names()
+    return next(((path, known[path]) for path in wanted.paths if path in known and known[path].sure), None)
+
+
+def _refuse_unlikely(wanted: Wanted) -> None:
+    top = wanted.missing.partition(".")[0]
+    if top in BY_CUSTOM:
+        raise NoSafeEditError(
+            f"`{top}` is what programs call a module of their own: it is missing from the image or the program starts "
+            "in another folder; no package is looked up for it"
+        )
+    if top not in known_names() and (
+        meant := next((one for one in sorted(reviewed_words()) if is_slip(top, one)), None)
+    ):
+        raise NoSafeEditError(f"`{top}` looks like a misspelling of `{meant}`: correct the import")
+
+
+def _only(proven: list[Release], wanted: Wanted) -> Chosen:
+    if not proven:
+        names = ", ".join(candidates(wanted))
+        raise NoSafeEditError(f"no distribution was found that provides `{wanted.paths[-1]}` (asked for: {names})")
+    if len(proven) > 1:
+        shown = ", ".join(f"{release.name} {release.version}" for release in proven)
+        raise NoSafeEditError(f"several distributions provide `{wanted.module}`: {shown}. Name the right one")
+    (release,) = proven
+    if (reason := _doubt(release, wanted)) is not None:
+        raise NoSafeEditError(
+            f"{release.name} {release.version} provides `{wanted.module}`, but {reason}: add it yourself if it is meant"
+        )
+    return Chosen(release, _proof(release, wanted.module, "the only one found"))
+
+
+def _doubt(release: Release, wanted: Wanted) -> str | None:
+    if not _resembles(release.name, wanted.module):
+        return "nobody has reviewed it and its name is quite another"
+    if release.releases < FEWEST_RELEASES:
+        return f"nobody has reviewed it and the index has only {release.releases} of its releases"
+    return None
+
+
+def _resembles(distribution: str, module: str) -> bool:
+    name, path = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (distribution, module))
+    return path in name or name in path
+
+
+def _is_named(release: Release, wanted: Wanted, instruction: str) -> bool:
+    """True when the instruction names the distribution, and not merely the import that has the same name."""
+    words = {canonicalize_name(word.strip(".-_")) for word in re.findall(r"[A-Za-z0-9._-]+", instruction)}
+    name = canonicalize_name(release.name)
+    return name in words and name not in {
+        same_named(path) for path in (*wanted.paths, wanted.missing.partition(".")[0])
+    }
+
+
+def _releases(names: Iterable[str], index: PackageIndex, python: str | None) -> Iterator[Release]:
+    for name in names:
+        if (release := index.newest(name, python=python)) is not None:
+            yield release
+
+
+def _provides(release: Release, paths: tuple[str, ...]) -> bool:
+    """True when the release holds what is missing, or a part of it that the statement names; what lies inside a
+    regular module may be made at run time (`six.moves`)."""
+    return any(path in release.modules for path in paths)
+
+
+def _provides_whole(release: Release, wanted: Wanted) -> bool:
+    return wanted.module in release.modules or (wanted.name is not None and wanted.paths[0] in release.modules)
+
+
+def _proof(release: Release, path: str, source: str) -> str:
+    return f"{release.name} {release.version} provides `{path}` (seen in the index's list of its files; {source})"
