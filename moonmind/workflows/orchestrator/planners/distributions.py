@@ -82,6 +82,7 @@ def _only(proven: list[Release], wanted: Wanted) -> Chosen:
     if not proven:
         names = ", ".join(candidates(wanted))
         raise NoSafeEditError(f"no distribution was found that provides `{wanted.paths[-1]}` (asked for: {names})")
+    proven = [release for release in proven if release.releases >= FEWEST_RELEASES] or proven
     if len(proven) > 1:
         shown = ", ".join(f"{release.name} {release.version}" for release in proven)
         raise NoSafeEditError(f"several distributions provide `{wanted.module}`: {shown}. Name the right one")

@@ -8,7 +8,7 @@ from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules as python
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Project, Proposal
 from moonmind.workflows.orchestrator.planners.distributions import candidates, choose
-from moonmind.workflows.orchestrator.planners.import_names import known_names
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
 from moonmind.workflows.orchestrator.planners.manifests import choose_manifest, explain_listed, listed_in, specifier
 from moonmind.workflows.orchestrator.planners.own_modules import own_modules
 from moonmind.workflows.orchestrator.planners.standard_library import explain_standard, standard_name_meant
@@ -46,7 +46,7 @@ def _repair(finding: Finding, project: Project, index: PackageIndex, instruction
 
 def _refuse_own_and_standard(module: str, project: Project) -> None:
     """What must never be asked of an index, checked before anything is."""
-    known = module.partition(".")[0] in known_names()
+    known = known_names().get(module.partition(".")[0], KnownName()).sure
     own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
     if place := own.where(module, known_elsewhere=known):
         raise NoSafeEditError(
@@ -66,9 +66,7 @@ def _refuse_own_and_standard(module: str, project: Project) -> None:
 def _add_distribution(finding: Finding, project: Project, index: PackageIndex, instruction: str) -> Edit:
     needed = wanted(finding)
     manifest = choose_manifest(project)
-    listed = listed_in(
-        project, project.install if project.install in project.manifests and project.install else manifest
-    )
+    listed = listed_in(project, manifest.root)
     for name in candidates(needed):
         if reason := explain_listed(name, listed, project.python):
             raise NoSafeEditError(f"`{needed.missing}` is missing, yet {reason}")
@@ -76,7 +74,7 @@ def _add_distribution(finding: Finding, project: Project, index: PackageIndex, i
     release = chosen.release
     return Edit(
         kind="requirement_add",
-        file=manifest,
+        file=manifest.target,
         name=release.name,
         version=specifier(listed, release.name, release.version),
         reason=f"`{needed.missing}` is missing; {chosen.proof}",
