@@ -8,6 +8,10 @@ import sys
 import click
 
 COMMANDS: dict[str, str] = {
+    "analyze": "moonmind.cli.analyze:analyze",
+    "demo": "moonmind.cli.demo:demo",
+    "down": "moonmind.cli.stack:down",
+    "up": "moonmind.cli.stack:up",
     "runs": "moonmind.cli.runs:runs",
     "services": "moonmind.cli.services:services",
 }
