@@ -146,8 +146,12 @@ def test_nothing_can_be_read_or_written_without_a_key(stranger: TestClient) -> N
         assert stranger.get(RUNS, headers={"Authorization": f"Bearer {wrong}"}).status_code == 401
 
 
-@pytest.mark.parametrize(("role", "read", "create"), [("viewer", 200, 403), ("approver", 200, 403), ("operator", 200, 202)])
-def test_a_role_allows_what_it_is_for(stranger: TestClient, database: Engine, role: str, read: int, create: int) -> None:
+@pytest.mark.parametrize(
+    ("role", "read", "create"), [("viewer", 200, 403), ("approver", 200, 403), ("operator", 200, 202)]
+)
+def test_a_role_allows_what_it_is_for(
+    stranger: TestClient, database: Engine, role: str, read: int, create: int
+) -> None:
     key = key_for(database, role)
     assert stranger.get(RUNS, headers=key).status_code == read
     assert stranger.post(RUNS, json=FIX, headers=key).status_code == create
@@ -217,7 +221,12 @@ def test_what_does_not_exist_is_404_and_a_wrong_id_422(client: TestClient) -> No
 def test_services_show_their_last_run(client: TestClient) -> None:
     run = client.post(RUNS, json=FIX).json()["run_id"]
     shop, till = client.get("/orchestrator/services").json()["services"]
-    assert (shop["name"], shop["lock_group"], shop["last_run"]["run_id"], shop["active_run"]) == ("shop", "shop", run, None)
+    assert (shop["name"], shop["lock_group"], shop["last_run"]["run_id"], shop["active_run"]) == (
+        "shop",
+        "shop",
+        run,
+        None,
+    )
     assert (till["name"], till["lock_group"], till["last_run"]) == ("till", "front", None)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from api_service.db.models import (
     OrchestratorActionPlan,
@@ -89,7 +90,8 @@ def find_artifact(connection: Connection, run: UUID, artifact: UUID) -> Row | No
 def last_runs(connection: Connection) -> dict[str, Row]:
     """The newest run of each service."""
     r = OrchestratorRun
-    query = select(r.__table__).distinct(r.target_service).order_by(r.target_service, r.queued_at.desc(), r.id.desc())
+    newest_first = (r.target_service, r.queued_at.desc(), r.id.desc())
+    query = select(r.__table__).ext(distinct_on(r.target_service)).order_by(*newest_first)
     return {row["target_service"]: dict(row) for row in connection.execute(query).mappings()}
 
 

@@ -1,0 +1,396 @@
+"""Whole runs over a real PostgreSQL and real files, with a service and an index that are fakes: what each ending leaves
+behind, and what a crash at any point leads to."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from moonmind.config.settings import load_settings
+from moonmind.engine.jobs import LeaseLostError
+from moonmind.engine.reaper import Reaper
+from moonmind.schemas.workflow_models import StepName
+from moonmind.workflows.orchestrator import read_models
+from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
+from moonmind.workflows.orchestrator.metrics import NullMetrics
+from moonmind.workflows.orchestrator.ports import Release, StepFailedError
+from moonmind.workflows.orchestrator.repositories import JOBS, RunStore, wakeup_for
+from moonmind.workflows.orchestrator.serializers import run_detail
+from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
+from moonmind.workflows.orchestrator.storage import DiskArtifactStore
+from moonmind.workflows.orchestrator.toolbox import Toolbox
+from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
+from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.runtime import FakeRuntime, always_healthy
+
+CONFIG = """
+[services.shop]
+runtime = "process"
+workspace = "shop"
+allow = ["requirements.txt"]
+verify_successes = 2
+timeouts = { verify = 2, rollback = 4 }
+process = { command = ["python", "app.py"], health = [{ http = "http://127.0.0.1:{port}/health" }] }
+"""
+BROKEN = b"# what the shop needs\nflask>=3\n"
+STEPS = ["analyze", "patch", "build", "restart", "verify"]
+
+
+class SmallIndex:
+    """An index with one distribution."""
+
+    def newest(self, distribution: str, *, python: str | None) -> Release | None:
+        modules = frozenset({"dateutil", "dateutil.parser"})
+        return Release("python-dateutil", "2.9.0", modules, 30) if distribution == "python-dateutil" else None
+
+
+class House:
+    """One installation with one service, and one worker."""
+
+    def __init__(self, home: Path, database: Engine) -> None:
+        (home / "config.toml").write_text(CONFIG)
+        self.home, self.database = home, database
+        self.shop = home / "shop"
+        self.shop.mkdir()
+        (self.shop / "app.py").write_text("import flask\nimport dateutil\n")
+        self.manifest = self.shop / "requirements.txt"
+        self.manifest.write_bytes(BROKEN)
+        self.runtime = FakeRuntime(self.manifest)
+        self.tools = self._tools()
+
+    def _tools(self) -> Toolbox:
+        settings = load_settings(self.home, {})
+        catalog = ServiceCatalog(self.home, settings.services)
+        return Toolbox(
+            store=RunStore(self.database),
+            catalog=catalog,
+            artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
+            runner=SubprocessRunner({}),
+            index=SmallIndex(),
+            probe=always_healthy,
+            metrics=NullMetrics(),
+            runtime_of=lambda name: self.runtime,
+            workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
+            locks=self.home / "var" / "locks",
+            owner="worker",
+            queue="q",
+            lease=30,
+            step_attempts=3,
+        )
+
+    def submit(self, instruction: str = "fix the missing dependency", **rest: Any) -> UUID:
+        return submit_run(self.tools, RunRequest(instruction, "shop", **rest), "kim", uuid.uuid4)
+
+    def step(self, run: UUID, name: str, epoch: int = 1) -> bool:
+        return execute_step(self.tools, run, epoch, StepName(name), "task")
+
+    def deliver(self) -> None:
+        """What dispatcher and workers do: take messages, walk their chains, until there is none."""
+        while messages := self._take_messages():
+            for tasks, payload in messages:
+                for task in tasks:
+                    step = StepName(task.removeprefix("orchestrator."))
+                    if not execute_step(self.tools, UUID(payload["id"]), payload["epoch"], step, "task"):
+                        break
+
+    def reap(self) -> int:
+        return Reaper(self.database, JOBS, wakeup_for, interval=1, patience=0).sweep()
+
+    def lapse(self) -> None:
+        with self.database.begin() as connection:
+            connection.execute(text("UPDATE orchestrator_runs SET lease_expires_at = now() - interval '1 second'"))
+
+    def detail(self, run: UUID) -> dict[str, Any]:
+        with self.database.connect() as connection:
+            rows = read_models.find_run(connection, run)
+        assert rows
+        return run_detail(rows.run, rows.plan, rows.steps, rows.artifacts)
+
+    def files(self, run: UUID) -> dict[str, bytes]:
+        folder = self.home / "var" / "artifacts" / "spec_workflows" / str(run)
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    def _take_messages(self) -> list[tuple[list[str], dict[str, Any]]]:
+        with self.database.begin() as connection:
+            rows = connection.execute(text("DELETE FROM outbox RETURNING id, tasks, payload")).all()
+        return [(row.tasks, row.payload) for row in sorted(rows)]
+
+
+@pytest.fixture
+def house(tmp_path: Path, database: Engine) -> Iterator[House]:
+    return House(tmp_path, database)
+
+
+def statuses(detail: dict[str, Any]) -> dict[str, str]:
+    return {step["name"]: step["status"] for step in detail["steps"]}
+
+
+def test_a_missing_package_is_added_built_restarted_and_verified(house: House) -> None:
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"], detail["current_step"]) == ("succeeded", None, None)
+    assert statuses(detail) == dict.fromkeys(STEPS, "succeeded")
+    assert house.manifest.read_bytes().startswith(BROKEN)
+    assert b"python-dateutil" in house.manifest.read_bytes()
+    assert house.runtime.healthy
+    assert [c for c in house.runtime.calls if c in ("restore_point", "build", "restart", "restore", "discard")] == [
+        "restore_point",
+        "build",
+        "restart",
+        "discard",
+    ]
+
+
+def test_a_run_leaves_its_plan_diff_logs_and_metrics(house: House) -> None:
+    run = house.submit()
+    house.deliver()
+    files = house.files(run)
+    assert sorted(files) == [
+        "analyze.log",
+        "build.log",
+        "metrics.json",
+        "patch.diff",
+        "patch_preview.diff",
+        "plan.json",
+        "pre-images/requirements.txt",
+        "restart.log",
+        "verify.log",
+    ]
+    assert files["pre-images/requirements.txt"] == BROKEN
+    assert files["patch_preview.diff"] in files["patch.diff"]
+    assert b"No module named 'dateutil'" in files["analyze.log"]
+    plan = json.loads(files["plan.json"])
+    detail = house.detail(run)
+    assert (plan["version"], plan["digest"]) == (2, detail["action_plan"]["digest"])
+    assert set(json.loads(files["metrics.json"])["steps"]) >= {"analyze", "patch", "build", "restart"}
+    listed = {artifact["path"]: (artifact["size_bytes"], artifact["sha256"]) for artifact in detail["artifacts"]}
+    assert sorted(listed) == sorted(files)
+    assert {path: size for path, (size, _) in listed.items()} == {path: len(data) for path, data in files.items()}
+
+
+def test_a_change_that_does_not_help_is_undone_to_the_byte_and_the_build_with_it(house: House) -> None:
+    house.manifest.chmod(0o640)
+    house.runtime.works = lambda text: False
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", True)
+    assert detail["failure"]["code"] == "verify_failed"
+    assert statuses(detail) == {**dict.fromkeys(STEPS, "succeeded"), "verify": "failed", "rollback": "succeeded"}
+    assert house.manifest.read_bytes() == BROKEN
+    assert house.manifest.stat().st_mode & 0o777 == 0o640
+    assert house.runtime.image == house.runtime.running == BROKEN.decode()
+    assert b"restored requirements.txt" in house.files(run)["rollback.log"]
+
+
+def test_a_failed_build_restores_files_only(house: House) -> None:
+    house.runtime.fails["build"] = StepFailedError("build_failed", "no space left")
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]["reason"], detail["rollback_verified"]) == (
+        "rolled_back",
+        "no space left",
+        True,
+    )
+    assert house.manifest.read_bytes() == BROKEN
+    assert "restart" not in house.runtime.calls
+    assert statuses(detail)["restart"] == statuses(detail)["verify"] == "skipped"
+
+
+def test_nothing_safe_to_do_fails_with_the_evidence_and_touches_nothing(house: House) -> None:
+    house.runtime.log = "sqlite3.OperationalError: no such table: orders\n"
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]["code"]) == ("failed", "no_fix_found")
+    assert statuses(detail) == {"analyze": "failed", **dict.fromkeys(STEPS[1:], "skipped")}
+    assert house.manifest.read_bytes() == BROKEN
+    assert b"no such table" in house.files(run)["analyze.log"]
+
+
+def test_an_engine_that_is_away_fails_before_anything_is_touched(house: House) -> None:
+    house.runtime.away = True
+    run = house.submit()
+    house.deliver()
+    assert house.detail(run)["failure"]["code"] == "engine_unavailable"
+    assert house.detail(run)["status"] == "failed"
+
+
+def test_a_file_that_the_profile_does_not_allow_never_changes(house: House) -> None:
+    config = (house.home / "config.toml").read_text().replace('allow = ["requirements.txt"]', 'allow = ["Dockerfile"]')
+    (house.home / "config.toml").write_text(config)
+    house.tools = house._tools()
+    run = house.submit()
+    house.deliver()
+    assert house.detail(run)["status"] == "failed"
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_a_dry_run_shows_the_diff_and_changes_nothing(house: House) -> None:
+    run = house.submit(dry_run=True)
+    house.deliver()
+    detail = house.detail(run)
+    assert detail["status"] == "succeeded"
+    assert statuses(detail) == {"analyze": "succeeded", **dict.fromkeys(STEPS[1:], "skipped")}
+    assert b"+python-dateutil" in house.files(run)["patch_preview.diff"]
+    assert house.manifest.read_bytes() == BROKEN
+
+
+@pytest.mark.parametrize(("instruction", "left_out"), [("restart it", ["patch", "build"]), ("rebuild it", ["patch"])])
+def test_an_instruction_that_only_asks_to_restart_or_rebuild_edits_nothing(
+    house: House, instruction: str, left_out: list[str]
+) -> None:
+    house.runtime.works = lambda text: True
+    run = house.submit(instruction)
+    house.deliver()
+    detail = house.detail(run)
+    assert detail["status"] == "succeeded"
+    assert [name for name, status in statuses(detail).items() if status == "skipped"] == left_out
+    assert house.manifest.read_bytes() == BROKEN
+    assert ("build" in house.runtime.calls) == ("build" not in left_out)
+
+
+def test_a_file_that_somebody_changed_after_analyze_is_left_alone(house: House) -> None:
+    run = house.submit()
+    assert house.step(run, "analyze")
+    house.manifest.write_bytes(b"theirs\n")
+    assert not house.step(run, "patch")
+    assert house.detail(run)["failure"]["code"] == "changed_by_others"
+    assert house.detail(run)["status"] == "failed"
+    assert house.manifest.read_bytes() == b"theirs\n"
+
+
+def test_a_file_that_somebody_changed_during_the_run_is_not_overwritten_by_rollback(house: House) -> None:
+    run = house.submit()
+    for name in ("analyze", "patch", "build"):
+        assert house.step(run, name)
+    house.manifest.write_bytes(b"theirs\n")
+    house.runtime.fails["restart"] = StepFailedError("restart_failed", "it will not")
+    assert not house.step(run, "restart")
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", False)
+    assert house.manifest.read_bytes() == b"theirs\n"
+    files = house.files(run)
+    assert files["conflicts/requirements.txt"] == b"theirs\n"
+    assert files["pre-images/requirements.txt"] == BROKEN
+
+
+def test_other_uncommitted_work_survives(house: House) -> None:
+    (house.shop / "app.py").write_text("work in progress\nimport dateutil\n")
+    (house.shop / "notes.txt").write_text("mine\n")
+    house.submit()
+    house.deliver()
+    assert (house.shop / "app.py").read_text() == "work in progress\nimport dateutil\n"
+    assert (house.shop / "notes.txt").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("crashing", STEPS)
+def test_a_worker_that_dies_after_a_step_but_before_its_record_is_made_good(
+    house: House, crashing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    for name in STEPS[: STEPS.index(crashing)]:
+        assert house.step(run, name)
+    with monkeypatch.context() as patch:
+        patch.setattr("moonmind.workflows.orchestrator.use_cases.decide", _die)
+        with pytest.raises(KeyboardInterrupt):
+            house.step(run, crashing)
+    house.lapse()
+    assert house.reap() == 1
+    house.deliver()
+    detail = house.detail(run)
+    assert detail["status"] == "succeeded"
+    attempts = [(s["attempt"], s["status"]) for s in detail["steps"] if s["name"] == crashing]
+    assert attempts == [(1, "failed"), (2, "succeeded")]
+    assert house.files(run)["pre-images/requirements.txt"] == BROKEN
+    assert house.manifest.read_bytes().count(b"python-dateutil") == 1
+
+
+def test_a_step_that_keeps_killing_its_worker_is_given_up_and_undone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    for name in ("analyze", "patch"):
+        assert house.step(run, name)
+    with monkeypatch.context() as patch:
+        patch.setattr("moonmind.workflows.orchestrator.use_cases.decide", _die)
+        for epoch in (1, 2, 3):
+            with pytest.raises(KeyboardInterrupt):
+                house.step(run, "build", epoch)
+            house.lapse()
+            house.reap()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]["code"], detail["rollback_verified"]) == (
+        "rolled_back",
+        "gave_up",
+        True,
+    )
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_a_worker_that_lost_its_lease_records_nothing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = house.submit()
+    assert house.step(run, "analyze")
+    monkeypatch.setattr(house.runtime, "build", lambda execute: (_ for _ in ()).throw(LeaseLostError()))
+    assert house.step(run, "patch")
+    assert not house.step(run, "build")
+    assert statuses(house.detail(run))["build"] == "in_progress"
+
+
+def test_rollback_waits_for_an_engine_that_is_away(house: House) -> None:
+    house.runtime.works = lambda text: False
+    run = house.submit()
+    for name in STEPS[:-1]:
+        assert house.step(run, name)
+    assert not house.step(run, "verify")
+    house.runtime.away = True
+    house.deliver()
+    assert house.detail(run)["status"] == "running"
+    assert house.manifest.read_bytes() == BROKEN
+    house.runtime.away = False
+    assert house.reap() == 1
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", True)
+
+
+def test_the_next_run_of_a_service_starts_when_the_one_before_has_ended(house: House) -> None:
+    first, second = house.submit(), house.submit("restart it")
+    assert house.step(first, "analyze")
+    assert not house.step(second, "analyze")
+    assert house.detail(second)["status"] == "pending"
+    house._take_messages()
+    for name in STEPS[1:]:
+        house.step(first, name)
+    house.deliver()
+    assert (house.detail(first)["status"], house.detail(second)["status"]) == ("succeeded", "succeeded")
+
+
+def test_every_change_of_a_run_is_an_event_in_order(house: House) -> None:
+    run = house.submit()
+    house.deliver()
+    with house.database.connect() as connection:
+        query = text("SELECT kind, payload FROM run_events WHERE subject_id = :run ORDER BY sequence")
+        events = connection.execute(query, {"run": run}).all()
+    assert [event.kind for event in events] == [
+        "run_created",
+        *("step_started", "plan_made", "step_finished"),
+        *("step_started", "step_finished") * 4,
+        "run_finished",
+    ]
+    assert events[-1].payload == {"status": "succeeded", "failure": None}
+
+
+def _die(*args: object) -> None:
+    raise KeyboardInterrupt
