@@ -29,8 +29,11 @@ class Line:
     text: str
 
     def as_evidence(self) -> EvidenceLine:
-        """The line as a finding shows it."""
-        return EvidenceLine(source=self.source, line=self.number, text=self.text.rstrip()[:TEXT_LIMIT])
+        """The line as a finding shows it: cut, and without control characters, which a log may hold to deceive."""
+        shown = (
+            char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in self.text.rstrip()[:TEXT_LIMIT]
+        )
+        return EvidenceLine(source=self.source, line=self.number, text="".join(shown))
 
 
 def read_lines(source: LogSource) -> Iterator[Line]:

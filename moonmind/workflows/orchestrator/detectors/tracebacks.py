@@ -14,10 +14,14 @@ _RAISED = re.compile(
     r"^(?!(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):)(?P<type>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: ?(?P<message>.*))?$"
 )
 _CHAINED = re.compile(
-    r"^(?:The above exception was the direct cause|During handling of the above exception, another exception occurred)"
+    r"(?:The above exception was the direct cause|During handling of the above exception, another exception occurred)"
 )
 _PYTEST = re.compile(r"^E\s{3}(?P<raised>(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Warning)\b.*)$")
 _PYTEST_FRAME = re.compile(r"^(?P<file>[^\s:]+\.py):\d+: ")
+_MENTIONED = re.compile(
+    r"(?:^|[\s:\]>])(?P<type>ModuleNotFoundError|ImportError): (?P<message>(?:No module named|cannot import name) .*)$"
+)
+_DIGITS = re.compile(r"\d")
 _RUN_AS_MODULE = re.compile(r"^\S*python[\d.]*: (?P<message>No module named '?[\w.]+'?)$")
 
 _AFTERMATH = frozenset(
@@ -57,9 +61,9 @@ class Failure:
 
 @dataclass(slots=True)
 class _Block:
-    """The traceback being read: `indent` is the width of what stands before each of its lines."""
+    """The traceback being read; `prefix` is what stood before its header, and so before each of its lines."""
 
-    indent: int = 0
+    prefix: str = ""
     frames: list[Line] = field(default_factory=list)
     statement: Line | None = None
 
@@ -99,22 +103,25 @@ def _chained(lines: Sequence[Line]) -> Iterator[Failure]:
 def _raised(lines: Sequence[Line]) -> Iterator[Raised | None]:
     """Exceptions in order; None between two that are one chain."""
     block: _Block | None = None
+    last: Raised | None = None
     for index, line in enumerate(lines):
         if header := _HEADER.match(line.text):
-            block = _Block(len(header["before"]) if not header["before"].strip(" |+-") else 0)
+            block = _Block(header["before"])
         elif block is not None:
-            if raised := _read_block_line(block, line):
-                yield raised
+            if last := _read_block_line(block, line):
+                yield last
                 block = None
-        elif _CHAINED.match(line.text.lstrip(" |")):
+        elif _CHAINED.search(line.text):
             yield None
-        elif raised := _outside_traceback(lines, index):
-            yield raised
+        elif _FRAME.match(line.text):
+            block = _Block(frames=[line])  # the log begins in the middle of a traceback
+        elif (raised := _outside_traceback(lines, index)) and (last is None or raised.message != last.message):
+            yield raised  # not the mention of what a traceback has just told in full
 
 
 def _read_block_line(block: _Block, line: Line) -> Raised | None:
     """Take the line into the block; the exception when this line ends it."""
-    text = line.text[block.indent :]
+    text = _without_prefix(line.text, block.prefix)
     if _FRAME.match(text):
         block.frames.append(line)
         block.statement = None
@@ -126,14 +133,23 @@ def _read_block_line(block: _Block, line: Line) -> Raised | None:
     return None
 
 
+def _without_prefix(text: str, prefix: str) -> str:
+    """The line without the header's prefix, if it has the same one; the numbers in it (a time, a pid) may differ."""
+    own = text[: len(prefix)]
+    return text[len(prefix) :] if _DIGITS.sub("0", own) == _DIGITS.sub("0", prefix) or not own.strip(" |") else text
+
+
 def _outside_traceback(lines: Sequence[Line], index: int) -> Raised | None:
+    """An exception that is reported without a traceback, or in pytest's short form with its source line before it."""
     line = lines[index]
     if module := _RUN_AS_MODULE.match(line.text.strip()):
         return Raised("ModuleNotFoundError", module["message"], line)
     short = _PYTEST.match(line.text.rstrip())
-    ended = _RAISED.match(short["raised"]) if short else None
+    ended = _RAISED.match(short["raised"]) if short else _MENTIONED.search(line.text.rstrip())
     if ended is None:
         return None
+    if short is None:
+        return Raised(ended["type"], ended["message"] or "", line)
     before = lines[index - 1] if index else None
     statement = before if before is not None and before.text.startswith(" ") else None
     where = [near for near in lines[max(0, index - 2) : index] if _PYTEST_FRAME.match(near.text)]

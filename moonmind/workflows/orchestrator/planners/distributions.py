@@ -51,7 +51,7 @@ def choose(wanted: Wanted, index: PackageIndex, *, python: str | None, instructi
         path, known = sure
         release = index.newest(known.choice or "", python=python)
         if release is not None and _provides(release, wanted.paths):
-            return Chosen(release, _proof(release, path, f"named by {' and '.join(known.by)}"))
+            return Chosen(release, _proof(release, path, f"named in the lists of {', '.join(known.by)}"))
     _refuse_unlikely(wanted)
     proven = [release for release in _releases(candidates(wanted), index, python) if _provides_whole(release, wanted)]
     named = [release for release in proven if _is_named(release, wanted, instruction)]
