@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,44 @@ from moonmind.embedded.postgres import Postgres
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
+
+NEEDS = {
+    "docker": "a Docker engine with Compose v2 (`docker info` and `docker compose version` must work)",
+    "rabbitmq": "a Docker engine, which starts RabbitMQ from docker-compose.test.yaml",
+}
+"""Markers of tests that not every machine can run, and how to have what they need."""
+REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
+LEFT_OUT = pytest.StashKey[dict[str, int]]()
+
+
+@cache
+def has_docker() -> bool:
+    """Whether an engine answers and knows Compose v2."""
+    questions = (["docker", "info"], ["docker", "compose", "version"])
+    try:
+        return all(subprocess.run(q, capture_output=True, timeout=30, check=False).returncode == 0 for q in questions)
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return False
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq` has it run, and fail, all the same."""
+    if unknown := REQUIRED - set(NEEDS):
+        raise pytest.UsageError(f"MOONMIND_REQUIRE knows {', '.join(NEEDS)}; not {', '.join(sorted(unknown))}")
+    left_out = config.stash.setdefault(LEFT_OUT, {})
+    for item in items:
+        missing = [
+            name for name in NEEDS if item.get_closest_marker(name) and name not in REQUIRED and not has_docker()
+        ]
+        for name in missing:
+            left_out[name] = left_out.get(name, 0) + 1
+            item.add_marker(pytest.mark.skip(reason=f"needs {NEEDS[name]}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what was left out and how to have it."""
+    for name, count in config.stash.get(LEFT_OUT, {}).items():
+        terminalreporter.write_line(f"LEFT OUT: {count} tests that need {NEEDS[name]}", yellow=True)
 
 
 @pytest.fixture(scope="session")
