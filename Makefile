@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test lock clean
+.PHONY: help setup demo up down check format test test-stack-database lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,7 +38,10 @@ format: setup  ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rabbitmq makes a missing part a failure
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+test-stack-database: setup  ## the database tests on the stack's PostgreSQL 17 instead of the embedded 18 (needs Docker)
+	scripts/with-stack-database.sh $(BIN)/pytest -q -n 2 tests/contract tests/integration/engine tests/integration/orchestrator/test_runs.py
 
 lock:  ## re-make the lock files from pyproject.toml (needs uv)
 	scripts/lock.sh

@@ -16,7 +16,9 @@ from pydantic import Field, SecretStr, StringConstraints, ValidationError
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
 
 PREFIX = "MOONMIND_"
-READ_ELSEWHERE = frozenset({"HOME", "CONFIG", "API_KEY", "API_URL", "REQUIRE", "STACK", "FAILPOINT"})
+READ_ELSEWHERE = frozenset(
+    {"HOME", "CONFIG", "API_KEY", "API_URL", "REQUIRE", "TEST_DATABASE_URL", "STACK", "FAILPOINT"}
+)
 """`MOONMIND_…` names of one part: home and its file, client, tests, the embedded stack's mark, failpoints."""
 
 ALIASES = {
