@@ -126,10 +126,11 @@ def _read_image(folder: int, name: str, path: str) -> PreImage | None:
         if error.errno in (errno.ELOOP, errno.ENXIO):
             raise PathRefusedError(f"{path} is a symlink or a device") from None
         raise
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(file)
+        raise PathRefusedError(f"{path} is not a regular file")
     with os.fdopen(file, "rb") as stream:
-        status = os.fstat(stream.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise PathRefusedError(f"{path} is not a regular file")
         content = stream.read(READ_LIMIT + 1)
     if len(content) > READ_LIMIT:
         raise PathRefusedError(f"{path} is larger than {READ_LIMIT} bytes")

@@ -48,10 +48,9 @@ class FileLink:
 
 
 class PipClient:
-    """pip of one Python interpreter; `options` are added to every look-up (tests name their index there)."""
+    """The pip of this interpreter, with its own configuration."""
 
-    def __init__(self, options: tuple[str, ...] = (), *, timeout: float = LOOKUP_SECONDS) -> None:
-        self._options = options
+    def __init__(self, *, timeout: float = LOOKUP_SECONDS) -> None:
         self._timeout = timeout
 
     @property
@@ -67,7 +66,7 @@ class PipClient:
         if not _NAME.match(distribution):
             return []
         target = ("--python-version", python) if python is not None and _PYTHON.match(python) else ()
-        done = self._run("index", "versions", "-vv", *target, *self._options, "--", distribution)
+        done = self._run("index", "versions", "-vv", *target, "--", distribution)
         if done.returncode == 0:
             return _stable(done.stdout)
         _raise_unless_absent(done.stdout + done.stderr)

@@ -43,7 +43,7 @@ class FileSource:
                 if parts.scheme == "file":
                     stream: BinaryIO = stack.enter_context(open(url2pathname(parts.path), "rb"))
                 else:
-                    stream = _open_remote(stack.enter_context(self._client(parts)), _without_account(parts))
+                    stream = _open_remote(stack.enter_context(self._client(parts)), _without_account(parts), stack)
                 yield stream
             except (OSError, httpx.HTTPError) as error:
                 reason = f"a file of the package index could not be read: {_reason(error)}"
@@ -78,17 +78,17 @@ def _without_account(parts: SplitResult) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
-def _open_remote(client: httpx.Client, url: str) -> BinaryIO:
+def _open_remote(client: httpx.Client, url: str, stack: ExitStack) -> BinaryIO:
     if urlsplit(url).path.endswith((".whl", ".zip")):
         tail = client.get(url, headers={"Range": f"bytes=-{TAIL}", "Accept-Encoding": "identity"})
         size = tail.headers.get("Content-Range", "").rpartition("/")[2]
         if tail.status_code == httpx.codes.PARTIAL_CONTENT and size.isdigit():
             return cast(BinaryIO, io.BufferedReader(_RangedFile(client, url, int(size), tail.content), TAIL))
-    return _download(client, url)
+    return _download(client, url, stack)
 
 
-def _download(client: httpx.Client, url: str) -> BinaryIO:
-    target = tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024)  # noqa: SIM115 - the caller reads it
+def _download(client: httpx.Client, url: str, stack: ExitStack) -> BinaryIO:
+    target = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024))
     with client.stream("GET", url) as response:
         response.raise_for_status()
         for chunk in response.iter_bytes():

@@ -1,0 +1,302 @@
+"""The package index adapter against a small index of the test's own, served from files, and the machine's real one."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from moonmind.workflows.orchestrator.package_index import PipPackageIndex, remote_file
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError
+
+Files = dict[str, bytes]
+
+
+def wheel(name: str, version: str, members: Mapping[str, bytes], *, headers: str = "") -> Files:
+    """A pure wheel with these members and metadata."""
+    stem = f"{name.replace('-', '_')}-{version}"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{headers}\n"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path, data in members.items():
+            archive.writestr(path, data)
+        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
+        archive.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{stem}.dist-info/RECORD", "")
+    return {f"{stem}-py3-none-any.whl": content.getvalue()}
+
+
+def source(name: str, version: str, members: Mapping[str, bytes]) -> Files:
+    """A source distribution whose setup.py must never run."""
+    content = io.BytesIO()
+    everything = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        "setup.py": b"raise SystemExit('the code of an unproven package was run')",
+        **members,
+    }
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for path, data in everything.items():
+            member = tarfile.TarInfo(f"{name}-{version}/{path}")
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return {f"{name}-{version}.tar.gz": content.getvalue()}
+
+
+def code(*paths: str) -> dict[str, bytes]:
+    return dict.fromkeys(paths, b"")
+
+
+FILES: Files = {
+    **wheel("Plain", "1.0", code("plain/__init__.py")),
+    **wheel("Plain", "1.2", code("plain/__init__.py", "plain/sub/__init__.py", "plain/sub/mod.py", "plain/data.json")),
+    **wheel("Plain", "2.0b1", code("plain/__init__.py")),
+    **wheel("single", "1.0", code("single.py", "single-1.0.data/scripts/run", "single-1.0.data/purelib/beside.py")),
+    **wheel(
+        "compiled", "1.0", code("compiled/_fast.cpython-311-x86_64-linux-gnu.so", "compiled/_abi.abi3.so", "_top.so")
+    ),
+    **wheel("space-name", "1.0", code("space/name/__init__.py", "space/name/part.py")),
+    **wheel("new-only", "1.0", code("new_only.py")),
+    **wheel("new-only", "2.0", code("new_only.py", "newer.py"), headers="Requires-Python: >=3.99"),
+    **wheel(
+        "vendoring", "1.0", {**code("vendoring/__init__.py"), "vendoring/_v/x.dist-info/METADATA": b"Name: other\n\n"}
+    ),
+    **source("from-source", "0.3", {**code("from_source/__init__.py", "tests/__init__.py", "docs/conf.py")}),
+    **source("in-src", "0.3", {**code("src/in_src/__init__.py"), "src/in_src.egg-info/top_level.txt": b"in_src\n"}),
+    **source("renamed", "0.3", {**code("lib/__init__.py", "lib/extras.py"), "r.egg-info/top_level.txt": b"renamed\n"}),
+    "broken-1.0-py3-none-any.whl": b"this is no archive",
+    **wheel("large", "1.0", {"large/__init__.py": b"", "large/weights.bin": Random(1).randbytes(1_000_000)}),
+}
+
+
+@dataclass
+class Served:
+    """What the server does and what it was asked for."""
+
+    ranges: bool = True
+    status: int | None = None
+    sent: dict[str, int] = field(default_factory=dict)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The simple repository API over FILES, with range requests when `served.ranges`."""
+
+    def __init__(self, served: Served, *arguments: object) -> None:
+        self.served = served
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what ThreadingHTTPServer passes on
+
+    def do_GET(self) -> None:
+        if self.served.status is not None:
+            return self._answer(self.served.status, b"", "text/plain")
+        if self.path.startswith("/files/"):
+            return self._file(self.path.rpartition("/")[2])
+        project = self.path.strip("/").rpartition("/")[2]
+        names = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
+        links = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in names)
+        return self._answer(200 if names else 404, f"<html><body>{links}</body></html>".encode(), "text/html")
+
+    def _file(self, name: str) -> None:
+        content = FILES[name]
+        wanted = self.headers.get("Range", "").removeprefix("bytes=")
+        if not wanted or not self.served.ranges:
+            self.served.sent[name] = self.served.sent.get(name, 0) + len(content)
+            return self._answer(200, content, "application/octet-stream")
+        first, last = wanted.split("-")
+        start = int(first) if first else max(0, len(content) - int(last))
+        part = content[start : int(last) + 1 if first and last else None]
+        self.served.sent[name] = self.served.sent.get(name, 0) + len(part)
+        extent = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
+        return self._answer(206, part, "application/octet-stream", {"Content-Range": extent})
+
+    def _answer(self, status: int, body: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class calls it so
+        pass
+
+
+@pytest.fixture
+def served() -> Served:
+    return Served()
+
+
+@pytest.fixture
+def only_our_index(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Make pip know one index and nothing of the machine's configuration."""
+
+    def configure(url: str) -> None:
+        for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT", "PIP_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+        monkeypatch.setenv("PIP_INDEX_URL", url)
+        monkeypatch.setenv("PIP_RETRIES", "0")
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    return configure
+
+
+@pytest.fixture
+def server(served: Served) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, served))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/simple"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=["http", "files"])
+def index(
+    request: pytest.FixtureRequest, tmp_path: Path, only_our_index: Callable[[str], None], server: str
+) -> PipPackageIndex:
+    if request.param == "http":
+        only_our_index(server)
+        return PipPackageIndex()
+    for name, content in FILES.items():
+        (tmp_path / name).write_bytes(content)
+    for project in {name.partition("-")[0].lower().replace("_", "-") for name in FILES} | {"from-source", "in-src"}:
+        names = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
+        (tmp_path / "simple" / project).mkdir(parents=True)
+        links = "".join(f'<a href="../../{name}">{name}</a>' for name in names)
+        (tmp_path / "simple" / project / "index.html").write_text(f"<html><body>{links}</body></html>")
+    only_our_index((tmp_path / "simple").as_uri())
+    return PipPackageIndex()
+
+
+def test_the_newest_stable_release_and_all_its_modules(index: PipPackageIndex) -> None:
+    release = index.newest("plain", python=None)
+    assert release is not None
+    assert (release.name, release.version, release.releases) == ("plain", "1.2", 2)
+    assert release.modules == {"plain", "plain.sub", "plain.sub.mod"}
+
+
+@pytest.mark.parametrize(
+    ("distribution", "modules"),
+    [
+        ("single", {"single", "beside"}),
+        ("compiled", {"compiled._fast", "compiled._abi", "_top"}),
+        ("space-name", {"space.name", "space.name.part"}),
+        ("from-source", {"from_source"}),
+        ("in-src", {"in_src"}),
+        ("renamed", {"renamed"}),
+    ],
+)
+def test_modules_of_every_kind_of_distribution(index: PipPackageIndex, distribution: str, modules: set[str]) -> None:
+    release = index.newest(distribution, python=None)
+    assert release is not None
+    assert release.modules == modules
+
+
+def test_a_vendored_distributions_metadata_is_not_taken_for_its_own(index: PipPackageIndex) -> None:
+    release = index.newest("vendoring", python=None)
+    assert release is not None
+    assert release.name == "vendoring"
+
+
+def test_requires_python_counts_also_when_only_the_metadata_has_it(index: PipPackageIndex) -> None:
+    release = index.newest("new-only", python="3.11")
+    assert release is not None
+    assert (release.version, release.modules) == ("1.0", {"new_only"})
+
+
+@pytest.mark.parametrize("distribution", ["nothing", "broken", "../plain", "-r", "plain; id", "", "a" * 200])
+def test_what_is_not_there_or_no_name_or_unreadable_is_none(index: PipPackageIndex, distribution: str) -> None:
+    assert index.newest(distribution, python=None) is None
+
+
+def test_of_a_large_remote_wheel_only_the_end_is_fetched(
+    only_our_index: Callable[[str], None], server: str, served: Served
+) -> None:
+    only_our_index(server)
+    name = "large-1.0-py3-none-any.whl"
+    release = PipPackageIndex().newest("large", python=None)
+    assert release is not None
+    assert release.modules == {"large"}
+    assert len(FILES[name]) > served.sent[name] > 0
+
+
+def test_a_list_of_members_longer_than_the_first_range_is_read_on(
+    only_our_index: Callable[[str], None], server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_file, "TAIL", 64)
+    only_our_index(server)
+    release = PipPackageIndex().newest("plain", python=None)
+    assert release is not None
+    assert "plain.sub.mod" in release.modules
+
+
+def test_a_server_without_ranges_is_read_whole_up_to_a_limit(
+    only_our_index: Callable[[str], None], server: str, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served.ranges = False
+    only_our_index(server)
+    release = PipPackageIndex().newest("plain", python=None)
+    assert release is not None
+    assert release.version == "1.2"
+    monkeypatch.setattr(remote_file, "DOWNLOAD_LIMIT", 100)
+    with pytest.raises(IndexUnavailableError, match="larger than 100 bytes"):
+        PipPackageIndex().newest("plain", python=None)
+
+
+@pytest.mark.parametrize("status", [500, 503, 403])
+def test_an_index_that_answers_with_an_error_is_unavailable(
+    only_our_index: Callable[[str], None], server: str, served: Served, status: int
+) -> None:
+    served.status = status
+    only_our_index(server)
+    with pytest.raises(IndexUnavailableError, match=str(status)):
+        PipPackageIndex().newest("plain", python=None)
+
+
+def test_an_index_that_cannot_be_reached_is_unavailable_and_its_address_is_not_told(
+    only_our_index: Callable[[str], None],
+) -> None:
+    only_our_index("http://somebody:password@127.0.0.1:9/simple")
+    with pytest.raises(IndexUnavailableError) as caught:
+        PipPackageIndex().newest("plain", python=None)
+    assert "somebody" not in caught.value.reason
+    assert "127.0.0.1:9" not in caught.value.reason
+
+
+def test_an_index_that_hangs_ends_at_the_time_out(only_our_index: Callable[[str], None], server: str) -> None:
+    only_our_index(server)
+    with pytest.raises(IndexUnavailableError, match="did not answer within"):
+        PipPackageIndex(PipClient(timeout=0.01)).newest("plain", python=None)
+
+
+def test_an_answer_is_kept(only_our_index: Callable[[str], None], server: str, served: Served) -> None:
+    only_our_index(server)
+    index = PipPackageIndex()
+    first = index.newest("plain", python=None)
+    served.status = 500
+    assert index.newest("plain", python=None) is first
+
+
+def test_pip_settings_are_read_as_pip_weighs_them(only_our_index: Callable[[str], None]) -> None:
+    only_our_index("http://127.0.0.1:9/simple")
+    assert PipClient().configuration["index-url"] == "http://127.0.0.1:9/simple"
+
+
+@pytest.mark.parametrize(
+    ("distribution", "module"),
+    [("flask", "flask.cli"), ("python-dateutil", "dateutil.parser"), ("PyYAML", "yaml"), ("docopt", "docopt")],
+)
+def test_the_machines_own_index_knows_well_known_distributions(distribution: str, module: str) -> None:
+    release = PipPackageIndex().newest(distribution, python=None)
+    assert release is not None
+    assert module in release.modules
+    assert release.releases > 5

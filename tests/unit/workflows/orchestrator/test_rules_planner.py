@@ -1,0 +1,274 @@
+"""What the rules planner proposes for a missing module, what it explains, and what it never asks an index."""
+
+from __future__ import annotations
+
+import pytest
+
+from moonmind.schemas.workflow_models import EvidenceLine, Finding
+from moonmind.workflows.orchestrator.detectors.python_modules import BUILD_MODULE_MISSING, MODULE_MISSING, NAME_MISSING
+from moonmind.workflows.orchestrator.planners import Project, Proposal
+from moonmind.workflows.orchestrator.planners.rules import propose
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Release
+from tests.fakes.index import FakePackageIndex, UnavailablePackageIndex, release
+
+CLOUD = release("google-cloud-storage", modules=("google.cloud.storage", "google.cloud.storage.blob"))
+INDEX = (
+    release("pyyaml", "6.0.2", modules=("yaml", "_yaml")),
+    release("python-dateutil", modules=("dateutil", "dateutil.parser")),
+    release("humanize", "4.9.0", modules=("humanize", "humanize.time")),
+    release("ruamel.yaml", modules=("ruamel.yaml", "ruamel.yaml.main")),
+    release("six", modules=("six",)),
+    CLOUD,
+)
+
+
+def missing(module: str, statement: str | None = None, *, kind: str = MODULE_MISSING) -> Finding:
+    lines = [f"    {statement or 'import ' + module}", f"ModuleNotFoundError: No module named '{module}'"]
+    evidence = tuple(EvidenceLine(source="log", line=number, text=text) for number, text in enumerate(lines, start=1))
+    return Finding(kind=kind, summary="a summary", subject=module, evidence=evidence)
+
+
+def project(requirements: str = "flask\n", *files: str) -> Project:
+    return Project({"requirements.txt": requirements.encode()}, files)
+
+
+def proposed(finding: Finding, *releases: Release, given: Project | None = None, instruction: str = "") -> Proposal:
+    index = FakePackageIndex(*(releases or INDEX))
+    return propose([finding], given or project(), index, instruction)
+
+
+def added(proposal: Proposal) -> list[tuple[str, str | None, str | None]]:
+    return [(edit.file, edit.name, edit.version) for edit in proposal.edits]
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "name"),
+    [
+        ("yaml", None, "pyyaml"),
+        ("dateutil", "from dateutil.parser import parse", "python-dateutil"),
+        ("humanize", None, "humanize"),
+        ("six", "from six.moves import urllib", "six"),
+        ("google", "from google.cloud import storage", "google-cloud-storage"),
+        ("google.cloud", "from google.cloud import storage", "google-cloud-storage"),
+        ("google.cloud.storage", None, "google-cloud-storage"),
+        ("ruamel", "from ruamel.yaml import YAML", "ruamel.yaml"),
+        ("ruamel", "import ruamel.yaml as yaml", "ruamel.yaml"),
+    ],
+)
+def test_a_proven_distribution_is_added(module: str, statement: str | None, name: str) -> None:
+    proposal = proposed(missing(module, statement))
+    assert added(proposal) == [("requirements.txt", name, None)]
+    assert "provides" in proposal.rationale
+
+
+@pytest.mark.parametrize(
+    ("module", "statement"),
+    [
+        ("google.cloud.bigtable", None),  # only a sibling is there
+        ("google", "import google.cloud"),  # a namespace is nobody's
+        ("humanize.numbers", None),  # the distribution has no such module
+        ("nothing_at_all", None),
+    ],
+)
+def test_without_proof_nothing_is_added(module: str, statement: str | None) -> None:
+    proposal = proposed(missing(module, statement))
+    assert proposal.edits == ()
+    assert "no distribution was found that provides" in proposal.rationale
+
+
+def test_a_named_distribution_that_does_not_hold_the_module_is_not_added() -> None:
+    assert proposed(missing("yaml"), release("pyyaml", modules=("other",))).edits == ()
+
+
+@pytest.mark.parametrize(
+    ("module", "statement", "reason"),
+    [
+        ("shop", None, "belongs to the service itself (shop/)"),
+        ("shop.billing", "from shop.billing import Bill", "belongs to the service itself"),
+        ("pricing", None, "belongs to the service itself (src/pricing/)"),
+        ("helper_of_shop", None, "belongs to the service itself (shop/helper_of_shop.py)"),
+        ("pricng", None, "misspelling of the service's own `pricing`"),
+        ("prices", None, "misspelling of the service's own `price`"),
+        ("colections", None, "misspelling of the standard library's `collections`"),
+        ("urlib", None, "misspelling of the standard library's `urllib`"),
+        ("reqeusts", None, "misspelling of `requests`"),
+        ("urllib2", None, "Python 3 has it as `urllib.request`"),
+        ("ConfigParser", None, "Python 3 has it as `configparser`"),
+        ("distutils.core", None, "removed from the standard library in Python 3.12"),
+        ("imp", None, "removed from the standard library in Python 3.12"),
+        ("tomllib", None, "from Python 3.11 on"),
+        ("_ctypes", None, "built without it"),
+        ("tkinter", None, "built without it"),
+        ("xml.etree.nothing", None, "no such module in this Python"),
+        ("utils", None, "what programs call a module of their own"),
+    ],
+)
+def test_own_standard_and_misspelt_names_are_explained_and_never_asked_for(
+    module: str, statement: str | None, reason: str
+) -> None:
+    index = FakePackageIndex(*(release(name) for name in (module.partition(".")[0], "pricing", "requests")))
+    files = ("app.py", "shop/__init__.py", "shop/helper_of_shop.py", "src/pricing/__init__.py", "price.py")
+    proposal = propose([missing(module, statement)], project("", *files), index)
+    assert proposal.edits == ()
+    assert reason in proposal.rationale
+    assert index.asked == []
+
+
+def test_the_projects_own_name_is_its_own_module() -> None:
+    given = Project({"requirements.txt": b"", "pyproject.toml": b'[project]\nname = "Corner-Shop"\n'}, ())
+    index = FakePackageIndex(release("corner-shop"))
+    assert "belongs to the service itself" in propose([missing("corner_shop")], given, index).rationale
+    assert index.asked == []
+
+
+def test_a_known_package_is_fetched_although_an_inner_module_has_its_name() -> None:
+    given = project("", "shop/__init__.py", "shop/yaml.py")
+    assert added(proposed(missing("yaml"), given=given)) == [("requirements.txt", "pyyaml", None)]
+
+
+def test_several_proven_distributions_are_shown_and_the_instruction_may_name_one() -> None:
+    releases = (release("python-memcached", modules=("memcache",)), release("memcache"))
+    explained = proposed(missing("memcache"), *releases)
+    assert explained.edits == ()
+    assert "python-memcached 1.2.3, memcache 1.2.3" in explained.rationale
+    assert proposed(missing("memcache"), *releases, instruction="fix the missing memcache").edits == ()
+    named = proposed(missing("memcache"), *releases, instruction="use python-memcached, please.")
+    assert added(named) == [("requirements.txt", "python-memcached", None)]
+
+
+def test_an_instruction_cannot_name_what_is_not_proven() -> None:
+    assert proposed(missing("memcache"), release("evil"), instruction="install evil").edits == ()
+
+
+def test_a_squatted_name_does_not_stand_against_the_known_distribution() -> None:
+    releases = (release("python-memcached", modules=("memcache",)), release("memcache", releases=1))
+    assert added(proposed(missing("memcache"), *releases)) == [("requirements.txt", "python-memcached", None)]
+
+
+def test_a_hint_with_quite_another_name_is_shown_only() -> None:
+    proposal = proposed(missing("atom"), release("gdata", modules=("atom", "gdata")))
+    assert proposal.edits == ()
+    assert "its name is quite another" in proposal.rationale
+
+
+def test_an_unknown_distribution_with_few_releases_is_shown_only() -> None:
+    proposal = proposed(missing("brandnew"), release("brandnew", releases=2))
+    assert proposal.edits == ()
+    assert "brandnew 1.2.3 provides `brandnew`, but nobody has reviewed it" in proposal.rationale
+
+
+@pytest.mark.parametrize(
+    ("requirements", "version"),
+    [
+        ("", None),
+        ("flask\nredis>=5\nrich\n", None),
+        ("flask==3.0.0\nredis==5.0.1\n", "==4.9.0"),
+        ("flask==3.0.0\nredis==5.0.1\nrich\n", "==4.9.0"),
+        ("flask>=3\nredis>=5,<6\n", ">=4.9"),
+        ("flask~=3.0\nredis~=5.0\n", "~=4.9"),
+        ("./local\n-e .\n", None),
+    ],
+)
+def test_the_version_is_written_as_the_files_others_are(requirements: str, version: str | None) -> None:
+    proposal = proposed(missing("humanize"), given=project(requirements))
+    assert added(proposal) == [("requirements.txt", "humanize", version)]
+
+
+def test_a_constraint_already_says_which_version() -> None:
+    given = Project(
+        {"requirements.txt": b"-c limits.txt\nflask==3.0.0\n", "limits.txt": b"humanize==4.1.0\n"}, (), None, None
+    )
+    assert added(proposed(missing("humanize"), given=given)) == [("requirements.txt", "humanize", None)]
+
+
+@pytest.mark.parametrize(
+    ("manifests", "reason"),
+    [
+        ({"requirements.txt": "PyYAML==6.0\n"}, "requirements.txt already lists `PyYAML==6.0`"),
+        ({"requirements.txt": "-r base.txt\n", "base.txt": "pyyaml\n"}, "base.txt already lists `pyyaml`"),
+        ({"requirements.txt": 'pyyaml; python_version < "3"\n'}, "its marker leaves it out here"),
+        ({"requirements.txt": "git+https://example.test/y.git#egg=pyyaml\n"}, "already lists `pyyaml"),
+    ],
+)
+def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: str) -> None:
+    given = Project({path: text.encode() for path, text in manifests.items()}, (), None, "3.11")
+    index = FakePackageIndex(*INDEX)
+    proposal = propose([missing("yaml")], given, index)
+    assert proposal.edits == ()
+    assert reason in proposal.rationale
+    assert index.asked == []
+
+
+@pytest.mark.parametrize(
+    ("manifests", "install", "file"),
+    [
+        ({"requirements.txt": "flask", "pyproject.toml": "[project]\n"}, None, "requirements.txt"),
+        ({"requirements.txt": "flask", "pyproject.toml": "[project]\n"}, ".", "pyproject.toml"),
+        ({"requirements.txt": "", "requirements/prod.txt": "flask"}, "requirements/prod.txt", "requirements/prod.txt"),
+        ({"pyproject.toml": "[project]\n"}, None, "pyproject.toml"),
+        ({"requirements-prod.txt": "flask", "pyproject.toml": "[project]\n"}, None, "requirements-prod.txt"),
+        (
+            {"requirements.txt": "-r requirements/prod.txt\n", "requirements/prod.txt": "flask\n"},
+            None,
+            "requirements/prod.txt",
+        ),
+        (
+            {
+                "requirements.txt": "",
+                "requirements-prod.txt": "x",
+                "Dockerfile": "RUN pip install -r requirements-prod.txt",
+            },
+            None,
+            "requirements-prod.txt",
+        ),
+        (
+            {
+                "requirements.txt": "",
+                "deploy/req.txt": "x",
+                "Dockerfile": "COPY deploy/req.txt /t/requirements.txt\nRUN pip install \\\n  -r /t/requirements.txt\n",
+            },
+            None,
+            "deploy/req.txt",
+        ),
+        (
+            {
+                "requirements.txt": "",
+                "pyproject.toml": "[project]\n",
+                "Dockerfile": "COPY . .\nRUN pip install --no-cache-dir .\n",
+            },
+            None,
+            "pyproject.toml",
+        ),
+    ],
+)
+def test_the_line_goes_where_the_service_installs_from(
+    manifests: dict[str, str], install: str | None, file: str
+) -> None:
+    given = Project({path: text.encode() for path, text in manifests.items()}, (), install, None)
+    assert [edit.file for edit in proposed(missing("yaml"), given=given).edits] == [file]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (Project({}, ()), "no requirements.txt and no pyproject.toml"),
+        (Project({}, (), "prod.txt"), "installs from prod.txt, which is not in its workspace"),
+        (Project({"pyproject.toml": b"[tool.poetry]\n"}, ()), "for Poetry"),
+    ],
+)
+def test_without_a_manifest_to_edit_the_reason_is_given(given: Project, reason: str) -> None:
+    proposal = proposed(missing("yaml"), given=given)
+    assert proposal.edits == ()
+    assert reason in proposal.rationale
+
+
+@pytest.mark.parametrize("kind", [NAME_MISSING, BUILD_MODULE_MISSING])
+def test_other_kinds_are_explained(kind: str) -> None:
+    proposal = proposed(missing("yaml", kind=kind))
+    assert proposal.edits == ()
+    assert proposal.rationale
+
+
+def test_an_index_that_does_not_answer_is_no_decision() -> None:
+    with pytest.raises(IndexUnavailableError):
+        propose([missing("yaml")], project(), UnavailablePackageIndex())
