@@ -195,11 +195,11 @@ class RunRepository:
             self._end(claimed, decision, outcome)
 
     def step_seconds(self, run: UUID) -> dict[str, float]:
-        """Seconds that each finished step took, all attempts together."""
+        """Seconds that each step took, all attempts together; one that is not recorded yet counts up to now."""
         s = SpecWorkflowTaskState
-        spent = func.sum(func.extract("epoch", s.finished_at - s.started_at))
+        spent = func.sum(func.extract("epoch", func.coalesce(s.finished_at, func.now()) - s.started_at))
         rows = self._connection.execute(
-            select(s.step, spent).where(s.run_id == run, s.finished_at.is_not(None)).group_by(s.step)
+            select(s.step, spent).where(s.run_id == run, s.started_at.is_not(None)).group_by(s.step)
         )
         return {step: round(float(seconds), 3) for step, seconds in rows}
 

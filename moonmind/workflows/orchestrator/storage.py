@@ -16,6 +16,9 @@ from moonmind.workflows.orchestrator.ports import OpenLog, PathRefusedError
 
 FOLDER = "spec_workflows"
 CHUNK = 64 * 1024
+FILE_MODE = 0o640
+"""A service's files and logs may hold what is not for everybody on the machine."""
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class DiskArtifactStore:
         """A log that exists from now on and is on disk, whatever happens next."""
         path = self._path(run_id, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         log = _DiskLog(fd, name, kind, step, self.log_limit, os.fstat(fd).st_size)
         try:
             yield log
@@ -47,7 +50,7 @@ class DiskArtifactStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
         try:
-            with temporary.open("wb") as file:
+            with os.fdopen(os.open(temporary, NEW_FILE, FILE_MODE), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
