@@ -88,7 +88,7 @@ def _open_remote(client: httpx.Client, url: str, stack: ExitStack) -> BinaryIO:
 
 
 def _download(client: httpx.Client, url: str, stack: ExitStack) -> BinaryIO:
-    target = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024))
+    target = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024))  # noqa: SIM115 - the stack closes it
     with client.stream("GET", url) as response:
         response.raise_for_status()
         for chunk in response.iter_bytes():
