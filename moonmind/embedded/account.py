@@ -49,11 +49,14 @@ def choose_account() -> Account:
 
 
 def stepped_down(setpriv: str, owner: tuple[int, int], held: int) -> Account:
-    """The account for root, given the bits of the capabilities that root holds here."""
+    """The account for root, given the bits of the capabilities that root holds here.
+
+    Becoming somebody else makes a process outlive its parent again (see launch), so that is asked for once more.
+    """
     keep = next((f"+{name}" for name, bit in PASS_THROUGH if held >> bit & 1), "-all")
     user, group = owner
-    prefix = (setpriv, f"--reuid={user}", f"--regid={group}", "--clear-groups", f"--inh-caps={keep}")
-    return Account((*prefix, f"--ambient-caps={keep}"), owner)
+    becoming = (f"--reuid={user}", f"--regid={group}", "--clear-groups")
+    return Account((setpriv, "--pdeathsig=INT", *becoming, f"--inh-caps={keep}", f"--ambient-caps={keep}"), owner)
 
 
 def _owner() -> tuple[int, int]:

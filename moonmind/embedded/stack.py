@@ -163,7 +163,7 @@ class Stack:
         if self.child.poll() is not None:
             return f"the supervisor ended\n{tail(self.settings.var / 'supervisor' / 'supervisord.out')}"
         for name in names if supervisor.answers() else ():
-            if supervisor.state(name) in ("BACKOFF", "FATAL"):
+            if supervisor.has_ended(name):
                 return f"{name} ended\n{tail(self.settings.var / 'log' / f'{name}.log')}"
         return None
 

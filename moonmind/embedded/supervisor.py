@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from moonmind.config.places import supervisor_config
 from moonmind.embedded.files import write_private
@@ -160,9 +161,16 @@ class Supervisor:
 
     def state(self, name: str) -> str:
         """`RUNNING`, `STARTING`, `BACKOFF`, `FATAL`, …"""
+        return str(self._info(name)["statename"])
+
+    def has_ended(self, name: str) -> bool:
+        """Whether a program has ended since supervisord started; it may run again by now."""
+        return bool(self._info(name)["stop"])
+
+    def _info(self, name: str) -> dict[str, Any]:
         info = self._call("getProcessInfo", name)
         assert isinstance(info, dict)
-        return str(info["statename"])
+        return info
 
     def _call(self, method: str, *args: str | bool) -> object:
         from supervisor.xmlrpc import SupervisorTransport

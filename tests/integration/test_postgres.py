@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from moonmind.embedded.postgres import Postgres, PostgresError
+from tests.support.embedded_home import prefix_for_nobody
 
 
 @pytest.fixture
@@ -109,10 +110,7 @@ def test_a_taken_port_is_told_with_the_servers_own_words(server: Postgres, tmp_p
         second.start()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else; the other tests ran as a plain user")
 def test_it_runs_as_a_plain_user_too(tmp_path: Path) -> None:
-    setpriv = shutil.which("setpriv")
-    assert setpriv
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o711)
     mine = tmp_path / "mine"
@@ -122,10 +120,9 @@ def test_it_runs_as_a_plain_user_too(tmp_path: Path) -> None:
         "import sys; from pathlib import Path; from moonmind.embedded.postgres import Postgres\n"
         "server = Postgres(Path(sys.argv[1])); server.start(); print(server.is_ready(), server.account); server.stop()"
     )
-    as_nobody = (setpriv, "--reuid=nobody", "--regid=nogroup", "--clear-groups")
     repo = Path(__file__).parents[2]
     done = subprocess.run(
-        (*as_nobody, sys.executable, "-c", source, str(mine / "postgres")),
+        (*prefix_for_nobody(), sys.executable, "-c", source, str(mine / "postgres")),
         cwd=repo, capture_output=True, text=True, env={"PATH": os.environ["PATH"]}, check=False,
     )  # fmt: skip
     assert done.stdout == "True Account(prefix=(), owner=None)\n", done.stderr

@@ -17,7 +17,13 @@ DAC_OVERRIDE, DAC_READ_SEARCH = 1 << 1, 1 << 2
 def test_root_keeps_the_weakest_capability_that_passes_through_closed_folders(held: int, kept: str) -> None:
     chosen = stepped_down("/usr/bin/setpriv", (65534, 65534), held)
     assert chosen.prefix[-2:] == (f"--inh-caps={kept}", f"--ambient-caps={kept}")
-    assert chosen.prefix[:4] == ("/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    assert chosen.prefix[:5] == (
+        "/usr/bin/setpriv",
+        "--pdeathsig=INT",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    )
     assert chosen.owner == (65534, 65534)
 
 

@@ -1,0 +1,76 @@
+"""A home of its own for tests that start the whole stack by the installed command."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import pytest
+
+from moonmind.embedded.leftovers import marked
+
+ROOT = Path(__file__).parents[2]
+MOONMIND = Path(sys.executable).with_name("moonmind")
+
+
+def prefix_for_nobody() -> tuple[str, ...]:
+    """What a command begins with to run as a plain user. Skips the test where that cannot be."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else; the other tests ran as a plain user")
+    setpriv = shutil.which("setpriv")
+    assert setpriv
+    prefix = (setpriv, "--reuid=nobody", "--regid=nogroup", "--clear-groups")
+    # through a shell: the first program after setpriv still passes through closed folders, its children do not
+    tried = subprocess.run((*prefix, "sh", "-c", '"$0" -c "import moonmind.cli.main"', sys.executable), check=False)
+    if tried.returncode:
+        pytest.skip(f"a plain user cannot reach {sys.executable} or {ROOT}")
+    return prefix
+
+
+@dataclass
+class EmbeddedHome:
+    """`folder` holds the project's `config.toml`; state goes to `var/` below it."""
+
+    folder: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True)
+        shutil.copy(ROOT / "config.toml", self.folder)
+
+    def environment(self, more: Mapping[str, str]) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("MOONMIND_")}
+        return {**clean, "MOONMIND_API__PORT": "0", **self.env, **more, "MOONMIND_HOME": str(self.folder)}
+
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """The installed command, with pipes."""
+        return subprocess.Popen(
+            (str(MOONMIND), *arguments), env=self.environment(env), cwd=self.folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def run(self, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """The installed command to its end."""
+        with self.start(*arguments, **env) as process:
+            out, err = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def processes(self) -> list[psutil.Process]:
+        """All that lives of this home's stack."""
+        data = str(self.folder / "var" / "postgres" / "data")
+        servers = [p for p in psutil.process_iter() if p.name() == "postgres" and data in (p.cwd(), *p.cmdline())]
+        return [*{*servers, *marked(self.folder)}]
+
+    def kill_everything(self) -> None:
+        """`kill -9` of every process of the stack, in no order."""
+        victims = self.processes()
+        assert victims
+        for process in victims:
+            process.kill()
+        psutil.wait_procs(victims, timeout=10)
