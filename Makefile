@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database lock clean
+.PHONY: help setup demo up down check format test test-stack-database openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rab
 
 test-stack-database: setup  ## the database tests on the stack's PostgreSQL 17 instead of the embedded 18 (needs Docker)
 	scripts/with-stack-database.sh $(BIN)/pytest -q -n 2 tests/contract tests/integration/engine tests/integration/orchestrator/test_runs.py
+
+openapi: setup  ## re-make the committed OpenAPI document from the code
+	@$(BIN)/python scripts/export_openapi.py
 
 lock:  ## re-make the lock files from pyproject.toml (needs uv)
 	scripts/lock.sh
