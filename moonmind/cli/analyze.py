@@ -54,18 +54,21 @@ def analyze(workspace: Path, logs: tuple[Path, ...], service: str | None, as_jso
 
 def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile | None) -> Analysis:
     from moonmind.workflows.orchestrator.analysis import analyze as decide
+    from moonmind.workflows.orchestrator.analysis import python_of
     from moonmind.workflows.orchestrator.package_index import PipPackageIndex
     from moonmind.workflows.orchestrator.ports import StepFailedError
     from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 
     process = profile.process if profile is not None and profile.runtime == "process" else None
+    files = LocalWorkspace(workspace)
     try:
         return decide(
             sources=sources,
-            workspace=LocalWorkspace(workspace),
+            workspace=files,
             index=PipPackageIndex(),
             allow=DEFAULT_ALLOW if profile is None else profile.allow,
             install=None if process is None else process.install,
+            python=python_of(files) if process is None else None,
         )
     except StepFailedError as error:
         click.echo(f"moonmind analyze: {error.reason}", err=True)

@@ -278,14 +278,6 @@ def test_an_index_that_hangs_ends_at_the_time_out(only_our_index: Callable[[str]
         PipPackageIndex(PipClient(timeout=0.01)).newest("plain", python=None)
 
 
-def test_an_answer_is_kept(only_our_index: Callable[[str], None], server: str, served: Served) -> None:
-    only_our_index(server)
-    index = PipPackageIndex()
-    first = index.newest("plain", python=None)
-    served.status = 500
-    assert index.newest("plain", python=None) is first
-
-
 def test_pip_settings_are_read_as_pip_weighs_them(only_our_index: Callable[[str], None]) -> None:
     only_our_index("http://127.0.0.1:9/simple")
     assert PipClient().configuration["index-url"] == "http://127.0.0.1:9/simple"

@@ -42,14 +42,15 @@ def analyze(
     python: str | None = None,
     instruction: str = "",
 ) -> Analysis:
-    """Decide on one round of repair. `sources` from the oldest to the newest; `install` and `python` as in `Project`.
+    """Decide on one round of repair. `sources` from the oldest to the newest; `install` and `python` as in `Project`
+    (for a service in an image, `python_of` finds it out).
 
     Raises IndexUnavailableError when the decision needs an index that does not answer.
     """
     findings = detect(sources)
     if not findings:
         return Analysis(decision="none")
-    project = _read_project(workspace, install, python or python_of(workspace))
+    project = _read_project(workspace, install, python)
     proposal = propose(findings, project, index, instruction)
     return _decide(findings, proposal, project.manifests, allow)
 

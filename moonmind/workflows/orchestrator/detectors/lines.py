@@ -11,6 +11,9 @@ from moonmind.schemas.workflow_models import EvidenceLine, LogSource
 TEXT_LIMIT = 500
 """Characters of a line that are shown as evidence."""
 
+LINE_LIMIT = 10_000
+"""Characters of a line that are looked at; no line of a traceback is longer, and a hostile one costs no time."""
+
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _LABEL = re.compile(r"^(?P<label>[A-Za-z0-9][\w.-]*)\s*\| ?(?P<rest>.*)$")
 _TIME = re.compile(r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]?\d*(?:Z|[+-]\d\d:?\d\d)? (?!\[|-|INFO|WARN|ERROR|DEBUG)")
@@ -42,7 +45,7 @@ def read_lines(source: LogSource) -> Iterator[Line]:
         text = _ESCAPES.sub("", raw).rstrip("\r").rpartition("\r")[2]
         stream, text = _without_prefix(text)
         for part in _unfolded(text):
-            yield Line(source.name, number, stream, part)
+            yield Line(source.name, number, stream, part[:LINE_LIMIT])
 
 
 def _without_prefix(text: str) -> tuple[str, str]:

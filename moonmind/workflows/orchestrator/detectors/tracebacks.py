@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from moonmind.workflows.orchestrator.detectors.lines import Line
 
-_HEADER = re.compile(r"^(?P<before>.*?)Traceback \(most recent call last\):\s*$")
+_HEADER = re.compile(r"^(?P<before>.{0,200}?)Traceback \(most recent call last\):\s*$")
 _FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line \d+')
 _RAISED = re.compile(
     r"^(?!(?:DEBUG|INFO|WARNING|ERROR|CRITICAL):)(?P<type>(?:[A-Za-z_]\w*\.)*[A-Za-z_]\w*)(?:: ?(?P<message>.*))?$"

@@ -22,21 +22,13 @@ TRIED_RELEASES = 8
 
 
 class PipPackageIndex:
-    """`ports.PackageIndex` through pip. Answers are kept for the life of the object: one analysis, one view."""
+    """`ports.PackageIndex` through pip; every question is asked anew, so that a worker sees what was uploaded."""
 
     def __init__(self, pip: PipClient | None = None) -> None:
         self._pip = pip or PipClient()
-        self._files = FileSource(self._pip.configuration)
-        self._known: dict[tuple[str, str | None], Release | None] = {}
 
     def newest(self, distribution: str, *, python: str | None) -> Release | None:
         """The newest stable release that this Python can install, None when there is none or it cannot be read."""
-        key = (distribution, python)
-        if key not in self._known:
-            self._known[key] = self._look_up(distribution, python)
-        return self._known[key]
-
-    def _look_up(self, distribution: str, python: str | None) -> Release | None:
         links = self._pip.find(distribution, python=python)
         releases = len({link.version for link in links})
         for link in islice(_best_of_each_release(links), TRIED_RELEASES):
@@ -48,7 +40,7 @@ class PipPackageIndex:
 
     def _read(self, link: FileLink) -> Contents | None:
         try:
-            with self._files.open(link.url) as stream:
+            with FileSource(self._pip.configuration).open(link.url) as stream:
                 return read_contents(stream, link.filename)
         except UnreadableArchiveError:
             return None

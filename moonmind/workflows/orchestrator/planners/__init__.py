@@ -15,7 +15,7 @@ class NoSafeEditError(Exception):
 @dataclass(frozen=True, slots=True)
 class Project:
     """What a planner knows of a service. `install` is what pip is given (a requirements file, or a folder), None when
-    unknown; `python` is the version that the service runs on ("3.11"), None when unknown."""
+    unknown; `python` is the version that the service runs on ("3.11"), None for ours."""
 
     manifests: Mapping[str, bytes]
     python_files: tuple[str, ...]

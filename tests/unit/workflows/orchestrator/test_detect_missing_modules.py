@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 
 from moonmind.schemas.workflow_models import Finding, LogSource
@@ -301,4 +303,9 @@ def test_logs_without_a_failure_give_no_finding(text: str) -> None:
 
 
 def test_ten_megabytes_in_one_line_are_read_in_a_moment() -> None:
-    assert findings("x" * 10_000_000 + "\n" + "a.b" * 1_000_000 + "\n" + "1|" * 500_000) == []
+    hostile = ["x" * 10_000_000, "a.b" * 1_000_000, "1|" * 500_000, "\x1b]" * 500_000, " " * 1_000_000]
+    started = perf_counter()
+    assert findings("\n".join(hostile)) == []
+    assert findings("x" * 1_000_000 + "Traceback (most recent call last):\n" + "\n".join(hostile)) == []
+    assert findings("Traceback (most recent call last):\n" + "a.a:" * 1_000_000 + "\nx" * 200_000) == []
+    assert perf_counter() - started < 20

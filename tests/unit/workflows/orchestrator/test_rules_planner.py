@@ -91,7 +91,6 @@ def test_a_named_distribution_that_does_not_hold_the_module_is_not_added() -> No
         ("prices", None, "misspelling of the service's own `price`"),
         ("colections", None, "misspelling of the standard library's `collections`"),
         ("urlib", None, "misspelling of the standard library's `urllib`"),
-        ("reqeusts", None, "misspelling of `requests`"),
         ("urllib2", None, "Python 3 has it as `urllib.request`"),
         ("ConfigParser", None, "Python 3 has it as `configparser`"),
         ("distutils.core", None, "removed from the standard library in Python 3.12"),
@@ -155,6 +154,29 @@ def test_an_unknown_distribution_with_few_releases_is_shown_only() -> None:
     proposal = proposed(missing("brandnew"), release("brandnew", releases=2))
     assert proposal.edits == ()
     assert "brandnew 1.2.3 provides `brandnew`, but nobody has reviewed it" in proposal.rationale
+
+
+def test_a_look_alike_of_a_known_name_needs_to_be_a_project_of_its_own() -> None:
+    assert "misspelling of `requests`" in proposed(missing("reqeusts"), release("other")).rationale
+    squatted = proposed(missing("reqeusts"), release("reqeusts", releases=5))
+    assert squatted.edits == ()
+    assert "misspelling of `requests`" in squatted.rationale
+    established = proposed(missing("pymssql"), release("pymssql", releases=40))
+    assert added(established) == [("requirements.txt", "pymssql", None)]
+
+
+def test_a_copy_packed_under_a_longer_name_does_not_stand_against_the_owner() -> None:
+    owner = release("celery", modules=("celery", "celery.schedules"))
+    copy = release("celery-schedules", modules=("celery", "celery.schedules"))
+    finding = missing("celery", "from celery.schedules import crontab")
+    assert added(proposed(finding, owner, copy)) == [("requirements.txt", "celery", None)]
+
+
+def test_members_of_a_namespace_are_not_asked_one_by_one() -> None:
+    index = FakePackageIndex(release("azure-storage-fileshare", modules=("azure.storage.fileshare",)))
+    finding = missing("azure", "from azure.storage.fileshare import ShareClient")
+    assert added(propose([finding], project(), index)) == [("requirements.txt", "azure-storage-fileshare", None)]
+    assert index.asked == ["azure", "azure-storage", "azure-storage-fileshare"]
 
 
 @pytest.mark.parametrize(
