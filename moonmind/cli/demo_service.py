@@ -42,12 +42,12 @@ class DemoService:
         return [found[1] for line in lines if (found := REQUIREMENT.match(line))]
 
     def remove(self, package: str) -> str:
-        """Take one package's line out of the copy's manifest; the line."""
+        """Take one package's line out of the copy's manifest; what it said."""
         file = self.copy / MANIFEST
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         gone = next(line for line in lines if (found := REQUIREMENT.match(line)) and found[1] == package)
         file.write_text("".join(line for line in lines if line is not gone), encoding="utf-8")
-        return gone.strip()
+        return gone.partition("#")[0].strip()
 
 
 def same_package(one: str, other: str) -> bool:

@@ -26,7 +26,7 @@ HEALTHY_SECONDS = 30.0
 EARLIER_RUN_SECONDS = 240.0
 """A run that a killed stack left behind goes on once its lease has expired, and then needs its steps' time."""
 POLL_SECONDS = 0.1
-LOG_LINES = 5
+LOG_LINES = 4
 HTTP_SECONDS = 5.0
 
 

@@ -57,6 +57,8 @@ def stack_up(
 
 def stop_stack(home: Path) -> bool:
     """Stop it; True when there was one. A second Ctrl-C does not make it leave half of it."""
+    if not (home / "var").is_dir():
+        return False
     before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
     try:
         with exclusive(home):

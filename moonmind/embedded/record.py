@@ -25,7 +25,6 @@ class Record:
     born: float
     ports: Mapping[str, int]
     started: str
-    attached: bool
 
     def is_healthy(self) -> bool:
         """Whether that very supervisord lives and the API answers."""

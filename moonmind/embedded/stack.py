@@ -178,7 +178,6 @@ class Stack:
             born=born,
             ports={"postgres": self.postgres.port, **self.ports},
             started=datetime.now(UTC).isoformat(timespec="seconds"),
-            attached=self.attached,
         )
 
 
