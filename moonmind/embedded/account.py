@@ -15,6 +15,8 @@ from pathlib import Path
 UNPRIVILEGED = "nobody"
 PASS_THROUGH = (("dac_read_search", 2), ("dac_override", 1))
 """Capabilities (name, bit) that reach a folder below a closed one, the weaker first: containers often lack it."""
+SETPCAP = 8
+"""The bit of what root needs to let access(2) honour the above: `initdb` asks that of each program it runs."""
 
 
 class AccountError(Exception):
@@ -55,8 +57,9 @@ def stepped_down(setpriv: str, owner: tuple[int, int], held: int) -> Account:
     """
     keep = next((f"+{name}" for name, bit in PASS_THROUGH if held >> bit & 1), "-all")
     user, group = owner
-    becoming = (f"--reuid={user}", f"--regid={group}", "--clear-groups")
-    return Account((setpriv, "--pdeathsig=INT", *becoming, f"--inh-caps={keep}", f"--ambient-caps={keep}"), owner)
+    becoming = (f"--reuid={user}", f"--regid={group}", "--clear-groups", f"--inh-caps={keep}", f"--ambient-caps={keep}")
+    honoured = ("--securebits=+no_setuid_fixup",) if held >> SETPCAP & 1 else ()
+    return Account((setpriv, "--pdeathsig=INT", *becoming, *honoured), owner)
 
 
 def _owner() -> tuple[int, int]:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from moonmind.embedded.account import Account, choose_account
+from moonmind.embedded.account import UNPRIVILEGED, Account, choose_account
 from moonmind.embedded.files import tail, write_private
 from moonmind.embedded.sockets import LOOPBACK, free_port
 
@@ -45,6 +45,12 @@ SETTINGS: Mapping[str, str] = {
 }
 NOT_DURABLE: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
 """For throw-away databases of tests only: survives a killed server, not a machine that goes down."""
+
+
+OUT_OF_REACH = (
+    f"Started by root, PostgreSQL runs as `{UNPRIVILEGED}`, who cannot reach these folders here. "
+    "Use a folder that is open to others, or another user than root."
+)
 
 
 class PostgresError(Exception):
@@ -158,7 +164,9 @@ class Postgres:
         argv = (*self.account.prefix, str(programs() / program), *arguments)
         done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False, cwd="/")
         if done.returncode != 0:
-            raise PostgresError(f"{program} failed:\n{done.stdout}{done.stderr}")
+            said = done.stdout + done.stderr
+            closed = self.account.owner is not None and "Permission denied" in said
+            raise PostgresError(f"{program} failed:\n{said}" + (OUT_OF_REACH if closed else ""))
 
     def _end_leftovers(self) -> None:
         """End every server and `initdb` of this folder, then take `postmaster.pid` away.

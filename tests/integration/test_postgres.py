@@ -11,6 +11,7 @@ import psutil
 import psycopg
 import pytest
 
+from moonmind.embedded import postgres
 from moonmind.embedded.postgres import Postgres, PostgresError
 from tests.support.embedded_home import prefix_for_nobody
 
@@ -101,6 +102,19 @@ def test_a_long_path_and_closed_folders_above_are_no_hindrance(tmp_path: Path) -
     finally:
         server.stop()
     assert closed.stat().st_mode & 0o777 == 0o700
+
+
+def test_programs_below_a_closed_folder_are_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    shutil.copytree(postgres.programs().parent, closed / "pginstall", symlinks=True)
+    monkeypatch.setattr(postgres, "programs", lambda: closed / "pginstall" / "bin")
+    server = Postgres(closed / "postgres", durable=False)
+    try:
+        server.start()
+        assert ask(server, "SELECT 1") == (1,)
+    finally:
+        server.stop()
 
 
 def test_a_taken_port_is_told_with_the_servers_own_words(server: Postgres, tmp_path: Path) -> None:

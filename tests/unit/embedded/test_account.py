@@ -7,7 +7,7 @@ import pytest
 from moonmind.embedded import account
 from moonmind.embedded.account import Account, AccountError, choose_account, stepped_down
 
-DAC_OVERRIDE, DAC_READ_SEARCH = 1 << 1, 1 << 2
+DAC_OVERRIDE, DAC_READ_SEARCH, SETPCAP = 1 << 1, 1 << 2, 1 << 8
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ DAC_OVERRIDE, DAC_READ_SEARCH = 1 << 1, 1 << 2
 )
 def test_root_keeps_the_weakest_capability_that_passes_through_closed_folders(held: int, kept: str) -> None:
     chosen = stepped_down("/usr/bin/setpriv", (65534, 65534), held)
-    assert chosen.prefix[-2:] == (f"--inh-caps={kept}", f"--ambient-caps={kept}")
+    assert chosen.prefix[5:] == (f"--inh-caps={kept}", f"--ambient-caps={kept}")
     assert chosen.prefix[:5] == (
         "/usr/bin/setpriv",
         "--pdeathsig=INT",
@@ -24,6 +24,7 @@ def test_root_keeps_the_weakest_capability_that_passes_through_closed_folders(he
         "--regid=65534",
         "--clear-groups",
     )
+    assert "--securebits=+no_setuid_fixup" in stepped_down("/usr/bin/setpriv", (1, 1), held | SETPCAP).prefix
     assert chosen.owner == (65534, 65534)
 
 
