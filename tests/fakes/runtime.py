@@ -45,6 +45,9 @@ class FakeRuntime:
     def healthy(self) -> bool:
         return self.works(self.running)
 
+    def check(self, execute: Execute) -> None:
+        self._call("check")
+
     def observe(self, execute: Execute) -> ServiceState:
         self._call("observe")
         return ServiceState(status="running" if self.healthy else "exited", instance=str(self.starts))
@@ -67,9 +70,10 @@ class FakeRuntime:
         self.running = self.image
         self.starts += 1
 
-    def restore(self, execute: Execute, point: RestorePoint) -> None:
+    def restore(self, execute: Execute, point: RestorePoint) -> bool:
         self._call("restore")
         self.image = self.marks[point["mark"] or ""]
+        return self.image != ""
 
     def discard(self, execute: Execute, point: RestorePoint) -> None:
         self._call("discard")

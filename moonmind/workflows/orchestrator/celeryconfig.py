@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from moonmind.config.home import current_home
 from moonmind.config.settings import Settings, load_settings
@@ -57,7 +57,11 @@ task_store_errors_even_if_ignored = False
 task_acks_late = False
 task_create_missing_queues = False
 task_default_queue = _settings.orchestrator.light_queue
-task_queues = [Queue(name, queue_arguments={"x-queue-type": "quorum"}) for name in queue_names(_settings)]
+task_queues = [
+    Queue(name, Exchange(name), routing_key=name, queue_arguments={"x-queue-type": "quorum"})
+    for name in queue_names(_settings)
+]
+worker_consumer = "moonmind.workflows.orchestrator.consumer:PlainConsumer"
 worker_prefetch_multiplier = 1
 worker_concurrency = _settings.orchestrator.concurrency
 worker_enable_remote_control = False

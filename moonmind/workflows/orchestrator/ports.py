@@ -95,6 +95,10 @@ class Runtime(Protocol):
     Raises EngineUnavailableError when the engine does not answer, StepFailedError otherwise.
     """
 
+    def check(self, execute: Execute) -> None:
+        """Refuse, before anything is touched, what no run may build or start; raises StepFailedError."""
+        ...
+
     def observe(self, execute: Execute) -> ServiceState:
         """The service now. `service_unknown` when the project has no such service."""
         ...
@@ -115,8 +119,9 @@ class Runtime(Protocol):
         """Restart the target service only, without building. `restart_failed`, `peer_restarted`."""
         ...
 
-    def restore(self, execute: Execute, point: RestorePoint) -> None:
-        """Put the kept build back as the current one; starts nothing. `restore_failed`."""
+    def restore(self, execute: Execute, point: RestorePoint) -> bool:
+        """Put the kept build back as the current one; starts nothing. False when there was none before the run, so
+        that there is nothing to start either. `restore_failed`."""
         ...
 
     def discard(self, execute: Execute, point: RestorePoint) -> None:

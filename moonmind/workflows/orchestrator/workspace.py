@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moonmind.workflows.orchestrator.policies import matches
-from moonmind.workflows.orchestrator.ports import ChangedByOthersError, PathRefusedError, PreImage
+from moonmind.workflows.orchestrator.ports import ChangedByOthersError, PathRefusedError, PreImage, StepFailedError
 
 READ_LIMIT = 2 * 1024 * 1024
 """Bytes of one file; manifests and Dockerfiles are far below, and a log or a database is no manifest."""
@@ -97,6 +97,9 @@ class LocalWorkspace:
                 os.close(folder)
                 folder = inner
             yield folder, name
+        except PermissionError as error:
+            reason = f"this worker's user may not touch {path} ({error.strerror}); give it the workspace"
+            raise StepFailedError("workspace_not_accessible", reason) from None
         finally:
             os.close(folder)
 

@@ -206,6 +206,39 @@ def test_a_failed_build_restores_files_only(house: House) -> None:
     assert statuses(detail)["restart"] == statuses(detail)["verify"] == "skipped"
 
 
+def test_a_service_that_was_never_built_is_not_started_by_rollback(house: House) -> None:
+    house.runtime.image = ""
+    house.runtime.works = lambda text: False
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", True)
+    assert house.runtime.calls.count("restart") == 1
+
+
+def test_what_may_not_be_built_is_refused_before_anything_is_touched(house: House) -> None:
+    house.runtime.fails["check"] = StepFailedError("compose_refused", "privileged: true")
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]) == (
+        "failed",
+        {"code": "compose_refused", "reason": "privileged: true"},
+    )
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_a_service_that_stays_exited_is_not_waited_for_until_the_time_out(house: House) -> None:
+    config = (house.home / "config.toml").read_text().replace("verify = 2", "verify = 300")
+    (house.home / "config.toml").write_text(config)
+    house.tools = house._tools()
+    house.runtime.works = lambda text: False
+    run = house.submit()
+    house.deliver()
+    assert house.detail(run)["failure"]["reason"] == "not healthy in time: the service is exited"
+    assert house.detail(run)["metrics"]["verify"] < 60
+
+
 def test_nothing_safe_to_do_fails_with_the_evidence_and_touches_nothing(house: House) -> None:
     house.runtime.log = "sqlite3.OperationalError: no such table: orders\n"
     run = house.submit()

@@ -354,7 +354,7 @@ def test_an_image_only_service_keeps_what_its_name_stands_for() -> None:
 
 def test_restore_tags_the_kept_image_back_and_proves_it() -> None:
     engine = Engine(image_inspect=OLD)
-    runtime().restore(engine, {"image": OLD, "name": "store-shop", "tag": ROLLBACK_TAG})
+    assert runtime().restore(engine, {"image": OLD, "name": "store-shop", "tag": ROLLBACK_TAG})
     assert [" ".join(command.argv) for command in engine.commands] == [
         f"docker image tag {OLD} store-shop",
         "docker image inspect --format {{.Id}} store-shop",
@@ -363,7 +363,7 @@ def test_restore_tags_the_kept_image_back_and_proves_it() -> None:
 
 def test_restore_of_nothing_removes_what_the_run_made() -> None:
     engine = Engine(image_inspect=1)
-    runtime().restore(engine, {"image": None, "name": "store-shop", "tag": ROLLBACK_TAG})
+    assert not runtime().restore(engine, {"image": None, "name": "store-shop", "tag": ROLLBACK_TAG})
     assert engine.verbs == ["compose_rm", "image_rm", "image_inspect", "version"]
 
 

@@ -154,7 +154,7 @@ def test_a_restore_point_outlives_builds_until_it_is_discarded(place: ServicePla
         shop.build(Recorder())
     assert environments(place) == ["1", "3", "4"]
     assert shop.restore_point(Recorder(), RUN) == point == {"environment": "1", "run": str(RUN)}
-    shop.restore(Recorder(), point)
+    assert shop.restore(Recorder(), point)
     shop.restore(Recorder(), point)
     assert place.current.resolve() == place.venvs / "1"
     shop.discard(Recorder(), point)

@@ -12,6 +12,7 @@ from typing import BinaryIO, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 from urllib.request import url2pathname
 
+import certifi
 import httpx
 
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError
@@ -62,8 +63,9 @@ class FileSource:
         trusted = {entry.partition(":")[0] for entry in self._configuration.get("trusted-host", "").split()}
         if host in trusted:
             return False
-        certificates = self._configuration.get("cert")
-        return ssl.create_default_context(cafile=certificates) if certificates else True
+        context = ssl.create_default_context()  # the system's certificates, as pip trusts them, and httpx's own
+        context.load_verify_locations(self._configuration.get("cert") or certifi.where())
+        return context
 
     def _account(self, parts: SplitResult) -> httpx.Auth | None:
         """The account of the configured index on the same host: pip masks it in what it prints."""

@@ -39,6 +39,10 @@ class ComposeServiceRuntime:
     profile: ComposeRuntime
     workspace: Path
 
+    def check(self, execute: Execute) -> None:
+        """`compose_refused` for what a Compose file or Dockerfile may not ask for."""
+        self._checked_model(self._ask(execute))
+
     def observe(self, execute: Execute) -> ServiceState:
         """State, exit code, restart count and health of the service's containers."""
         return service_state(self._ask(execute).target())
@@ -86,7 +90,7 @@ class ComposeServiceRuntime:
         if others := disturbed(before, ask.project(), self.profile.service):
             raise StepFailedError("peer_restarted", f"other services were restarted as well: {', '.join(others)}")
 
-    def restore(self, execute: Execute, point: RestorePoint) -> None:
+    def restore(self, execute: Execute, point: RestorePoint) -> bool:
         """Let the service's image name stand for what it stood for. Where it stood for nothing, the run's container
         and image name are removed: then there is nothing to start either."""
         ask = self._ask(execute)
@@ -99,6 +103,7 @@ class ComposeServiceRuntime:
             execute(ask.commands.untag(name))
         if (now := ask.image_id(name)) != image:
             raise StepFailedError("restore_failed", f"{name} is {now or 'no image'} and should be {image or 'none'}")
+        return image is not None
 
     def discard(self, execute: Execute, point: RestorePoint) -> None:
         """Remove the rollback tag. A tag that cannot be removed costs disk space and nothing else."""

@@ -68,6 +68,9 @@ class SupervisedService:
         except FileNotFoundError:
             return ""
 
+    def check(self, execute: Execute) -> None:
+        """Nothing to refuse: what is built and started is in the profile, which an admin wrote."""
+
     def restore_point(self, execute: Execute, run_id: UUID) -> RestorePoint:
         """`environment` is the number of the current one (None: there is none); the first answer of a run stays."""
         keep = self.place.kept / str(run_id)
@@ -99,7 +102,7 @@ class SupervisedService:
         if not started.ok and not any(words in started.output for words in ENDED_ITSELF):
             raise _refusal(started, self.place.program, "restart_failed")
 
-    def restore(self, execute: Execute, point: RestorePoint) -> None:
+    def restore(self, execute: Execute, point: RestorePoint) -> bool:
         """Back to the environment of the restore point, or to none."""
         number = point["environment"]
         if number is None:
@@ -108,6 +111,7 @@ class SupervisedService:
             self._switch(execute, number, "restore_failed")
         else:
             raise StepFailedError("restore_failed", f"the environment {number} of {self.place.name} is gone")
+        return number is not None
 
     def discard(self, execute: Execute, point: RestorePoint) -> None:
         """The run's claim goes, and with it what nobody else needs."""

@@ -15,6 +15,7 @@ from moonmind.workflows.orchestrator.steps.context import StepContext, StepResul
 
 def analyze(step: StepContext) -> StepResult:
     """Find a safe edit and make plan version 2 with its diff. `no_fix_found` when there is none."""
+    step.runtime.check(step.execute)
     state = step.runtime.observe(step.execute)
     complaints = step.complaints(state)
     _describe(step, state, complaints)

@@ -49,9 +49,9 @@ def _restore_build(step: StepContext) -> list[str]:
     if step.progress.restore_point is None:
         return []
     try:
-        step.runtime.restore(step.execute, step.progress.restore_point)
+        there_was_one = step.runtime.restore(step.execute, step.progress.restore_point)
         hit("rollback.after_build")
-        if not step.progress.restarted:
+        if not there_was_one or not step.progress.restarted:
             return []
         step.runtime.restart(step.execute)
         return _check_service(step)

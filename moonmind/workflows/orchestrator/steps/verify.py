@@ -9,6 +9,9 @@ from moonmind.workflows.orchestrator.steps.context import StepContext, StepResul
 
 BETWEEN_SUCCESSES_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 3.0
+GIVEN_UP = 6
+"""Looks in a row that find a service exited, over about ten seconds, before waiting longer is pointless: whoever would
+start it again (an engine's restart policy, a supervisor's retries) shows it as restarting meanwhile."""
 
 
 def verify(step: StepContext) -> StepResult:
@@ -21,11 +24,13 @@ def verify(step: StepContext) -> StepResult:
 
 
 def wait_until_healthy(step: StepContext) -> str | None:
-    """None once it is healthy N times in a row in one and the same life; the last complaint when time is over."""
-    successes, failures, life, complaint = 0, 0, _life(None), "never asked"
-    while step.seconds_left() > 0:
+    """None once it is healthy N times in a row in one and the same life; the last complaint when time is over, or
+    when the service has exited for good."""
+    successes, failures, exits, life, complaint = 0, 0, 0, _life(None), "never asked"
+    while step.seconds_left() > 0 and exits < GIVEN_UP:
         state = step.runtime.observe(step.execute)
         complaints = step.complaints(state)
+        exits = exits + 1 if state.status == "exited" else 0
         same_life = _life(state) == life
         life = _life(state)
         if complaints:
