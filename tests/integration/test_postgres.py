@@ -107,8 +107,10 @@ def test_a_long_path_and_closed_folders_above_are_no_hindrance(tmp_path: Path) -
 def test_programs_below_a_closed_folder_are_no_hindrance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    shutil.copytree(postgres.programs().parent, closed / "pginstall", symlinks=True)
-    monkeypatch.setattr(postgres, "programs", lambda: closed / "pginstall" / "bin")
+    wheel = postgres.programs().parents[1]
+    for part in wheel.parent.glob(f"{wheel.name}*"):  # its libraries lie beside it
+        shutil.copytree(part, closed / part.name, symlinks=True)
+    monkeypatch.setattr(postgres, "programs", lambda: closed / wheel.name / "pginstall" / "bin")
     server = Postgres(closed / "postgres", durable=False)
     try:
         server.start()
