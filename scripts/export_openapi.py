@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """Write the API's OpenAPI document, made from the code alone: no server, database or broker is asked.
 
-    make openapi
+Called by `make openapi`.
 """
 
 from __future__ import annotations
