@@ -15,9 +15,9 @@ import pytest
 
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
-from moonmind.embedded.leftovers import end_stack
 from moonmind.embedded.programs import service_programs
 from moonmind.embedded.sockets import free_port
+from moonmind.embedded.stack import stop
 from moonmind.embedded.supervisor import Supervisor, configure, launch
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.ports import Command, CommandResult, EngineUnavailableError, StepFailedError
@@ -107,7 +107,7 @@ def house(tmp_path: Path) -> Iterator[House]:
     child = launch(home, attached=True)
     until(Supervisor(home).answers)
     yield house
-    end_stack(home)
+    stop(home)
     child.wait(10)
 
 
@@ -181,7 +181,7 @@ def test_without_the_supervisor_the_engine_is_unavailable_and_no_service_is_left
     shop.build(house.execute)
     shop.restart(house.execute)
     service = psutil.Process(int(shop.observe(house.execute).instance or 0))
-    end_stack(house.home)
+    stop(house.home)
     assert not service.is_running()
     with pytest.raises(EngineUnavailableError):
         shop.observe(house.execute)
