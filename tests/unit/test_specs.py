@@ -83,7 +83,7 @@ def printed_commands(page: str) -> Iterator[str]:
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     spans = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
     for candidate in (*lines, *(" ".join(span.split()) for span in spans)):
-        if found := re.match(r"(?:\$ )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(moonmind .*)", candidate.strip()):
+        if found := re.match(r"(?:\$ |echo .* \| )?(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?(moonmind .*)", candidate.strip()):
             yield found[1]
 
 
