@@ -77,12 +77,9 @@ def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile |
 
 def _profile(service: str) -> ServiceProfile:
     from moonmind.config.home import current_home
-    from moonmind.config.settings import SettingsError, load_settings
+    from moonmind.config.settings import load_settings
 
-    try:
-        services = load_settings(current_home(), os.environ).services
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
+    services = load_settings(current_home(), os.environ).services
     if service not in services:
         known = ", ".join(sorted(services)) or "none"
         raise click.BadParameter(f"unknown service {service!r}; known: {known}", param_hint="--service")

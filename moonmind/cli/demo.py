@@ -50,16 +50,17 @@ def demo(keep: bool, remove: str) -> None:
 def _settings(env: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
     """The home's settings, and the environment that makes every process of the stack see the same service."""
     from moonmind.cli.demo_service import NAME, WORKSPACE
-    from moonmind.cli.local import read_settings
+    from moonmind.config.home import current_home
+    from moonmind.config.settings import load_settings
 
-    known = read_settings(env)
+    known = load_settings(current_home(), env)
     if NAME not in known.services or known.services[NAME].process is None:
         raise click.ClickException(
             f"the demo needs the table [services.{NAME}.process] as in the project's config.toml; {known.home} has none"
         )
     table = f"MOONMIND_SERVICES__{NAME.upper()}__"
     chosen = {**env, f"{table}RUNTIME": "process", f"{table}WORKSPACE": WORKSPACE}
-    return read_settings(chosen), chosen
+    return load_settings(current_home(), chosen), chosen
 
 
 def _service(settings: Settings) -> DemoService:

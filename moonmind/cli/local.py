@@ -11,8 +11,7 @@ from types import FrameType
 import click
 
 from moonmind.cli.progress import Progress
-from moonmind.config.home import current_home
-from moonmind.config.settings import Settings, SettingsError, load_settings
+from moonmind.config.settings import Settings
 from moonmind.embedded.account import AccountError
 from moonmind.embedded.postgres import PostgresError
 from moonmind.embedded.stack import Stack, StackError, exclusive, new_stack, stop
@@ -20,14 +19,6 @@ from moonmind.embedded.supervisor import SupervisorError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BUILD_LINES = 12
-
-
-def read_settings(env: Mapping[str, str]) -> Settings:
-    """This home's settings. Raises UsageError with each wrong key."""
-    try:
-        return load_settings(current_home(), env)
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from None
 
 
 @contextmanager

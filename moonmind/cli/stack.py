@@ -24,10 +24,12 @@ def up(detach: bool, as_json: bool) -> None:
     """
     import os
 
-    from moonmind.cli.local import end_on_signals, read_settings, stack_up
+    from moonmind.cli.local import end_on_signals, stack_up
     from moonmind.cli.progress import progress
+    from moonmind.config.home import current_home
+    from moonmind.config.settings import load_settings
 
-    settings = read_settings(os.environ)
+    settings = load_settings(current_home(), os.environ)
     end_on_signals()
     with progress() as tell:
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
 
+from moonmind.config.errors import SettingsError
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
 
 PREFIX = "MOONMIND_"
@@ -30,10 +31,6 @@ ALIASES = {
 """Names that other StatsD users of a machine share; the later of two wins, the MOONMIND name over both."""
 
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-
-
-class SettingsError(Exception):
-    """The settings are not usable; the message names each key and what to do."""
 
 
 class Database(Table):
@@ -94,6 +91,13 @@ class Settings(Table):
     def artifact_root(self) -> Path:
         """Absolute folder of all artifacts."""
         return self.home / self.orchestrator.artifact_root
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that work may be in: for runs, for what needs no engine, and one for each host of a service."""
+        own = self.orchestrator
+        hosts = sorted({profile.host for profile in self.services.values() if profile.host})
+        return (own.queue, own.light_queue, *(f"{own.queue}.{host}" for host in hosts))
 
     @property
     def var(self) -> Path:

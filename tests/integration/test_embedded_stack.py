@@ -7,6 +7,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -83,6 +84,16 @@ def test_a_killed_foreground_command_takes_its_stack_along(home: EmbeddedHome) -
     assert psutil.wait_procs(living, timeout=60)[1] == []
 
 
+def supervisors(home: EmbeddedHome) -> list[psutil.Process]:
+    """The stack's supervisord processes that live."""
+    found = []
+    for process in home.processes():
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile, or is a zombie
+            if "supervisor.supervisord" in process.cmdline():
+                found.append(process)
+    return found
+
+
 def test_it_starts_again_after_kill_9_of_anything(home: EmbeddedHome) -> None:
     assert home.run("up", "--detach").returncode == 0
     run = "00000000"
@@ -91,12 +102,11 @@ def test_it_starts_again_after_kill_9_of_anything(home: EmbeddedHome) -> None:
     assert home.run("runs", "show", run).returncode == 3
     started = home.run("up", "--detach")
     assert started.returncode == 0, started.stderr
-    for supervisord in home.processes():
-        if "supervisor.supervisord" in supervisord.cmdline():
-            supervisord.kill()
+    for supervisord in supervisors(home):
+        supervisord.kill()
     started = home.run("up", "--detach")
     assert started.returncode == 0, started.stderr
-    assert sum("supervisor.supervisord" in process.cmdline() for process in home.processes()) == 1
+    assert len(supervisors(home)) == 1
 
 
 def test_a_taken_port_is_told_before_anything_starts(home: EmbeddedHome) -> None:

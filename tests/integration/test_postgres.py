@@ -110,7 +110,7 @@ def test_programs_below_a_closed_folder_are_no_hindrance(tmp_path: Path, monkeyp
     wheel = postgres.programs().parents[1]
     for part in wheel.parent.glob(f"{wheel.name}*"):  # its libraries lie beside it
         shutil.copytree(part, closed / part.name, symlinks=True)
-    monkeypatch.setattr(postgres, "programs", lambda: closed / wheel.name / "pginstall" / "bin")
+    monkeypatch.setattr(postgres, "programs", lambda: closed / wheel.name / postgres.INSTALLATION / "bin")
     server = Postgres(closed / "postgres", durable=False)
     try:
         server.start()

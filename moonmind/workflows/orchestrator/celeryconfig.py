@@ -14,16 +14,9 @@ from urllib.parse import urlsplit
 from kombu import Exchange, Queue
 
 from moonmind.config.home import current_home
-from moonmind.config.settings import Settings, load_settings
+from moonmind.config.settings import load_settings
 
 FILESYSTEM = "filesystem"
-
-
-def queue_names(settings: Settings) -> tuple[str, ...]:
-    """The run queue, the light one, and one for each host that a service is bound to."""
-    own = settings.orchestrator
-    hosts = sorted({profile.host for profile in settings.services.values() if profile.host})
-    return (own.queue, own.light_queue, *(f"{own.queue}.{host}" for host in hosts))
 
 
 def transport_options(url: str, publish_timeout: float) -> dict[str, Any]:
@@ -59,7 +52,7 @@ task_create_missing_queues = False
 task_default_queue = _settings.orchestrator.light_queue
 task_queues = [
     Queue(name, Exchange(name), routing_key=name, queue_arguments={"x-queue-type": "quorum"})
-    for name in queue_names(_settings)
+    for name in _settings.queues
 ]
 worker_consumer = "moonmind.workflows.orchestrator.consumer:PlainConsumer"
 worker_prefetch_multiplier = 1

@@ -10,15 +10,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from moonmind.utils.environment import PLAIN_ENVIRONMENT
 from moonmind.utils.processes import end_group
 from moonmind.workflows.orchestrator.ports import Command, CommandResult, LogSink, StepFailedError
 
-PASSED_ENVIRONMENT = frozenset(
-    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM"}
-    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
-    | {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
-    | {"XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"}
-    | {"MOONMIND_STACK"}  # only says whose stack it is, so that a killed worker's children are found
+PASSED_ENVIRONMENT = (
+    PLAIN_ENVIRONMENT
+    | {"TERM", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR"}
+    | {"MOONMIND_STACK"}  # says whose stack it is, so that a killed worker's children are found
     | {"DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY"}
 )
 """What a child may know of the worker's environment: never its database, broker or keys."""

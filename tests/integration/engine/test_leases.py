@@ -233,9 +233,9 @@ def ask(database: Engine, queue: str = "q") -> UUID:
 def test_a_message_is_sent_only_after_the_commit_and_once(database: Engine) -> None:
     publisher = Recorder()
     dispatcher = Dispatcher(database, publisher)
-    with pytest.raises(ZeroDivisionError), database.begin() as connection:
+    with database.connect() as connection:
         add_to_outbox(connection, Wakeup("run", uuid.uuid4(), "q", ("t",), {"id": "x"}))
-        raise ZeroDivisionError
+        connection.rollback()
     assert dispatcher.drain() == 0
     job = ask(database)
     assert dispatcher.drain() == 1

@@ -9,7 +9,6 @@ from moonmind.embedded.programs import (
     api_program,
     postgres_program,
     process_services,
-    queues,
     service_programs,
     worker_program,
 )
@@ -55,7 +54,7 @@ def test_api_and_worker_get_all_that_the_user_has_set() -> None:
 def test_the_worker_listens_to_every_queue_of_this_machine() -> None:
     known = settings(shop=profile(host="attic"), cellar=profile(host="cellar"), none=profile())
     expected = ("orchestrator.run", "orchestrator.light", "orchestrator.run.attic", "orchestrator.run.cellar")
-    assert queues(known) == expected
+    assert known.queues == expected
     argv = worker_program(known, {}).argv
     assert argv[argv.index("--queues") + 1] == ",".join(expected)
 
