@@ -105,9 +105,9 @@ class Timeouts(Table):
 
 
 class Approval(Table):
-    """When people must agree: never, before the first write, or before verify."""
+    """When people must agree. Only `none` is known: a gate that is not enforced must not be accepted."""
 
-    requirement: Literal["none", "pre-run", "pre-verify"] = "none"
+    requirement: Literal["none"] = "none"
 
 
 class ServiceProfile(Table):

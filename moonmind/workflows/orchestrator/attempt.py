@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from moonmind.engine.group_lock import GroupLock, GroupLockError
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
+from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure, StepName
 from moonmind.workflows.orchestrator.action_plan import is_skipped
 from moonmind.workflows.orchestrator.ports import (
@@ -25,6 +26,7 @@ from moonmind.workflows.orchestrator.ports import (
 )
 from moonmind.workflows.orchestrator.repositories import ClaimedRun
 from moonmind.workflows.orchestrator.run_state import Event, MustWait, RollbackDone, StepDone, StepFailed
+from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.context import Progress
 from moonmind.workflows.orchestrator.toolbox import Toolbox
@@ -130,7 +132,7 @@ def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
 
 def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: GroupLock, log: OpenLog) -> StepContext:
     service, step = claimed.run.target_service, StepName(claimed.claim.step)
-    profile = tools.catalog.get(service)
+    profile = _profile(tools, service)
     deadline = time.monotonic() + profile.timeouts.of(step)
 
     def seconds_left() -> float:
@@ -176,6 +178,13 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         remember=remember,
         progress=read_progress(claimed.run.progress),
     )
+
+
+def _profile(tools: Toolbox, service: str) -> ServiceProfile:
+    try:
+        return tools.catalog.get(service)
+    except UnknownServiceError as error:
+        raise StepFailedError("service_unknown", f"{error}: this worker's config.toml has no such table") from None
 
 
 def loose_execute(tools: Toolbox, seconds: float) -> Callable[[Command], CommandResult]:

@@ -268,6 +268,14 @@ def test_a_file_that_the_profile_does_not_allow_never_changes(house: House) -> N
     assert house.manifest.read_bytes() == BROKEN
 
 
+def test_a_service_that_this_worker_does_not_know_fails_and_says_so(house: House) -> None:
+    run = house.submit()
+    (house.home / "config.toml").write_text("")
+    house.tools = house._tools()
+    house.deliver()
+    assert house.detail(run)["failure"]["code"] == "service_unknown"
+
+
 def test_a_dry_run_shows_the_diff_and_changes_nothing(house: House) -> None:
     run = house.submit(dry_run=True)
     house.deliver()
