@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
-    for router in (health.router, orchestrator.router, artifacts.router):
+    for router in (health.router, orchestrator.creation, orchestrator.router, artifacts.router):
         app.include_router(router)
     return app
 

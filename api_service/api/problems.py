@@ -46,6 +46,14 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
+def invalid_request(error: RequestValidationError, **members: Any) -> Problem:
+    """422 with every wrong field; `members` are added to the answer."""
+    errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in error.errors()]
+    named = ", ".join(sorted({item["field"] for item in errors}))
+    remedy = "Mend the fields that `errors` names; see /docs."
+    return Problem(422, "invalid_request", f"not valid: {named}", remedy, errors=errors, **members)
+
+
 def as_response(problem: Problem, instance: str) -> JSONResponse:
     """The problem as an answer about `instance` (a path)."""
     body = {
@@ -71,12 +79,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = [{"field": _field(item["loc"]), "message": item["msg"]} for item in error.errors()]
-    named = ", ".join(sorted({item["field"] for item in errors}))
-    problem = Problem(
-        422, "invalid_request", f"not valid: {named}", "Mend the fields that `errors` names; see /docs.", errors=errors
-    )
-    return as_response(problem, request.url.path)
+    return as_response(invalid_request(error), request.url.path)
 
 
 async def _database(request: Request, error: Exception) -> JSONResponse:

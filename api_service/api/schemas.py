@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from moonmind.schemas.workflow_models import (
     ApprovalStatus,
@@ -27,13 +28,20 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "must not be blank")
+    return text
+
+
 class CreateRun(Body):
     """An instruction for one service."""
 
     instruction: Annotated[
         str,
-        StringConstraints(min_length=1, max_length=4000, pattern=r"\S"),
-        Field(examples=["fix the missing dependency"]),
+        StringConstraints(min_length=1, max_length=4000),
+        AfterValidator(_not_blank),
+        Field(examples=["fix the missing dependency"], json_schema_extra={"pattern": r"\S"}),
     ]
     target_service: Annotated[str, StringConstraints(min_length=1, max_length=63), Field(examples=["shop"])]
     priority: Priority = "normal"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, func, insert, or_, select, text, update
+from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
 from api_service.db.models import ApiKey
 from moonmind.access.keys import Person
@@ -21,10 +22,10 @@ class KeyRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes) -> None:
-        """Store a new key."""
+    def add_unless_known(self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes) -> None:
+        """Store a new key; one that is known stays as it is, revoked or not."""
         values = {"owner": owner, "name": name, "roles": list(roles), "secret_hash": secret_hash}
-        self._connection.execute(insert(ApiKey).values(values))
+        self._connection.execute(insert(ApiKey).values(values).on_conflict_do_nothing())
 
     def find(self, secret_hash: bytes) -> Person | None:
         """Whose key this is, None when it is unknown, revoked or expired; notes that it was used."""

@@ -12,7 +12,9 @@ from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, hash_key, make_ke
 from moonmind.access.repository import KeyRepository
 
 ADMIN = "admin"
+KEY_NAME = "var/admin.key"
 LONGEST_KEY = 128
+KEY_LENGTH = len(make_key(bytes(SECRET_BYTES)))
 
 
 def authenticate(engine: Engine, key: str) -> Person | None:
@@ -24,19 +26,33 @@ def authenticate(engine: Engine, key: str) -> Person | None:
 
 
 def ensure_admin_key(engine: Engine, file: Path) -> bool:
-    """At the first start, make an admin key and write it to `file` (0600). True when one was made.
+    """See that the key in `file` (0600) opens this database; make one at the first start. True when one was made.
 
-    Nothing happens once a valid admin key exists: a removed file is not made again, since its removal was a choice.
+    A key that is there already is taken over: one home may have several databases (the embedded stack's, the Compose
+    stack's), and whoever may write the file is its admin anyway. A removed file is not made again while there is an
+    admin, and a revoked key stays revoked: both were choices.
     """
     with engine.begin() as connection:
         keys = KeyRepository(connection)
         keys.lock_bootstrap()
+        if key := _read_key(file):
+            keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
+            return False
         if keys.has_admin():
             return False
         key = make_key(secrets.token_bytes(SECRET_BYTES))
-        keys.add(ADMIN, "first start", [ADMIN], hash_key(key))
+        keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
         write_secret(file, key + "\n")  # before the commit: a key that nobody can read must not exist
     return True
+
+
+def _read_key(file: Path) -> str | None:
+    """The key in the file, None when there is none that could be ours."""
+    try:
+        key = file.read_text(encoding="ascii").strip()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    return key if len(key) == KEY_LENGTH and key.startswith(PREFIX) else None
 
 
 def write_secret(file: Path, content: str) -> None:

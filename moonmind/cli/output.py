@@ -22,6 +22,8 @@ STYLES = {
     "failed": "red",
     "cancelled": "dim",
 }
+PIPE_WIDTH = 1000
+"""Nothing is cut or wrapped where nobody watches."""
 MARKS = {"succeeded": "✔", "failed": "✘", "in_progress": "●", "pending": "·", "skipped": "-"}
 
 
@@ -34,7 +36,10 @@ def console(*, stderr: bool) -> Console:
     """A rich console; its import is paid only by commands that draw."""
     from rich.console import Console
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+    screen = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not screen.is_terminal:
+        screen.width = PIPE_WIDTH
+    return screen
 
 
 def seconds_between(start: str | None, end: str | None) -> str:

@@ -16,6 +16,8 @@ RUNS = "/orchestrator/runs"
 TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 POLL_SECONDS = 0.2
 FULL_ID = 36
+SHORT_ID = 8
+"""Enough to tell runs apart; every command takes it."""
 
 Run = Mapping[str, Any]
 
@@ -73,11 +75,11 @@ def print_runs(runs: Sequence[Run]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for name in ("run", "status", "service", "asked", "instruction"):
-        table.add_column(name, no_wrap=name != "instruction")
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     for run in runs:
         status = f"[{STYLES[run['status']]}]{run['status']}[/]"
         asked = run["queued_at"][:19].replace("T", " ")
-        table.add_row(run["run_id"], status, run["target_service"], asked, _plain(run["instruction"]))
+        table.add_row(run["run_id"][:SHORT_ID], status, run["target_service"], asked, _plain(run["instruction"]))
     console(stderr=False).print(table)
 
 

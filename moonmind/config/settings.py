@@ -117,7 +117,7 @@ def load_settings(home: Path, env: Mapping[str, str]) -> Settings:
     try:
         return Settings.model_validate({**tree, "home": home})
     except ValidationError as error:
-        raise SettingsError(_explain(error, file)) from None
+        raise SettingsError(_explain(error, file, frozenset(_from_environment(env)))) from None
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -143,10 +143,11 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: str) -> None:
     tree[path[-1]] = value
 
 
-def _explain(error: ValidationError, file: Path) -> str:
+def _explain(error: ValidationError, file: Path, from_environment: frozenset[tuple[str, ...]]) -> str:
     lines = [f"settings ({file} and the environment) are not usable:"]
     for item in error.errors(include_url=False, include_input=False):
-        key = ".".join(str(part) for part in item["loc"])
+        path = tuple(str(part) for part in item["loc"])
+        key = PREFIX + "__".join(path).upper() if path in from_environment else ".".join(path)
         hint = (
             "unknown key; see .env-template and config.toml for the known ones"
             if item["type"] == "extra_forbidden"

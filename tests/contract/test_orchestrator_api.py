@@ -10,6 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
+from api_service.main import create_app
 from moonmind.access.keys import hash_key, make_key
 from moonmind.access.repository import KeyRepository
 from moonmind.config.settings import Settings
@@ -22,7 +23,7 @@ STEPS = ["analyze", "patch", "build", "restart", "verify"]
 def key_for(database: Engine, *roles: str) -> dict[str, str]:
     key = make_key(uuid.uuid4().bytes + uuid.uuid4().bytes)
     with database.begin() as connection:
-        KeyRepository(connection).add("kim", "test", roles, hash_key(key))
+        KeyRepository(connection).add_unless_known("kim", "test", roles, hash_key(key))
     return {"Authorization": f"Bearer {key}"}
 
 
@@ -88,6 +89,7 @@ def test_an_unknown_service_is_told_the_known_ones(client: TestClient) -> None:
     [
         ({**FIX, "instruction": ""}, "instruction"),
         ({**FIX, "instruction": " \n\t "}, "instruction"),
+        ({**FIX, "instruction": "", "target_service": "nosuch"}, "instruction"),
         ({**FIX, "instruction": "x" * 4001}, "instruction"),
         ({**FIX, "instruction": 7}, "instruction"),
         ({**FIX, "priority": "urgent"}, "priority"),
@@ -101,6 +103,7 @@ def test_a_wrong_field_is_named(client: TestClient, body: object, field: str) ->
     answer = client.post(RUNS, json=body)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
+    assert answer.json()["known_services"] == ["shop", "till"]
     assert client.get(RUNS).json()["runs"] == []
 
 
@@ -174,6 +177,33 @@ def test_the_first_start_makes_one_admin_key_that_only_its_owner_can_read(
     with database.connect() as connection:
         stored = connection.execute(text("SELECT secret_hash FROM api_keys")).scalars().all()
     assert stored == [hash_key(file.read_text().strip())]
+
+
+def test_a_key_file_that_is_there_opens_a_new_database_too(settings: Settings) -> None:
+    file = settings.var / "admin.key"
+    file.parent.mkdir()
+    file.write_text(make_key(b"k" * 32) + "\n")
+    headers = {"Authorization": f"Bearer {file.read_text().strip()}"}
+    with TestClient(create_app(settings)) as client:
+        assert client.get(RUNS, headers=headers).status_code == 200
+
+
+def test_a_revoked_key_stays_revoked_at_the_next_start(
+    client: TestClient, settings: Settings, database: Engine
+) -> None:
+    with database.begin() as connection:
+        connection.execute(text("UPDATE api_keys SET revoked_at = now()"))
+    with TestClient(create_app(settings)) as again:
+        assert again.get(RUNS, headers=dict(client.headers)).status_code == 401
+
+
+def test_a_file_that_holds_no_key_is_replaced_at_the_first_start(settings: Settings) -> None:
+    file = settings.var / "admin.key"
+    file.parent.mkdir()
+    file.write_text("not a key")
+    with TestClient(create_app(settings)) as client:
+        headers = {"Authorization": f"Bearer {file.read_text().strip()}"}
+        assert client.get(RUNS, headers=headers).status_code == 200
 
 
 def test_runs_are_listed_newest_first_in_pages(client: TestClient) -> None:

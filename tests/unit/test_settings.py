@@ -45,9 +45,9 @@ def test_the_shared_statsd_names_are_understood(home: Path) -> None:
     [
         ("[api]\nprot = 1", {}, "api.prot: unknown key"),
         ("[apis]\nport = 1", {}, "apis: unknown key"),
-        ("", {"MOONMIND_API__PROT": "1"}, "api.prot: unknown key"),
-        ("", {"MOONMIND_TYPO": "1"}, "typo: unknown key"),
-        ("", {"MOONMIND_API__PORT": "many"}, "api.port: "),
+        ("", {"MOONMIND_API__PROT": "1"}, "MOONMIND_API__PROT: unknown key"),
+        ("", {"MOONMIND_TYPO": "1"}, "MOONMIND_TYPO: unknown key"),
+        ("", {"MOONMIND_API__PORT": "many"}, "MOONMIND_API__PORT: "),
         ("api = 1", {"MOONMIND_API__PORT": "1"}, "`api` is a value in config.toml, not a table"),
         ("[api", {}, "config.toml: "),
         ("[services.Shop]", {}, "services.Shop"),

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from pydantic import AwareDatetime, StringConstraints
 
 from api_service.api.context import Context, context_of
 from api_service.api.cursors import decode_cursor, encode_cursor
 from api_service.api.presenters import present_artifacts, present_services
-from api_service.api.problems import Problem
+from api_service.api.problems import Problem, invalid_request
 from api_service.api.schemas import ArtifactList, CreateRun, ProblemDetails, RunDetail, RunList, RunSummary, ServiceList
 from api_service.api.security import Operator, Viewer
 from api_service.api.strict_json import StrictRoute
@@ -34,7 +36,27 @@ IdempotencyKey = Annotated[
 ]
 
 
-@router.post(
+class CreateRunRoute(StrictRoute):
+    """Whoever asks wrongly for a run is told what could be asked for."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The strict handler, with the known services in its refusals."""
+        handler = super().get_route_handler()
+
+        async def helpful(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except RequestValidationError as error:
+                known = list(context_of(request).tools.catalog.names())
+                raise invalid_request(error, known_services=known) from None
+
+        return helpful
+
+
+creation = APIRouter(prefix="/orchestrator", tags=["runs"], route_class=CreateRunRoute, responses=REFUSALS)
+
+
+@creation.post(
     "/runs",
     status_code=202,
     response_model=RunSummary,

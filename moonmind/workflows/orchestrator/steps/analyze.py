@@ -22,10 +22,11 @@ def analyze(step: StepContext) -> StepResult:
     step.note(replace(step.progress, healthy_before=not complaints))
     if is_skipped(step.plan, StepName.PATCH):
         _keep_plan(step, step.plan)
-        return StepResult(f"nothing to edit: asked to {step.run.kind}")
+        asked = "restart" if is_skipped(step.plan, StepName.BUILD) else "rebuild"
+        return StepResult(f"nothing to edit: asked to {asked}")
     analysis = _analyze(step)
     if analysis.decision != "edit":
-        raise StepFailedError("no_fix_found", _why_not(analysis, complaints))
+        raise StepFailedError("no_fix_found", _why_not(analysis, state, complaints))
     plan = refine_plan(step.plan, analysis)
     _keep_plan(step, plan)
     assert analysis.diff is not None  # an edit has its diff
@@ -60,7 +61,9 @@ def _analyze(step: StepContext) -> Analysis:
     return analysis
 
 
-def _why_not(analysis: Analysis, complaints: list[str]) -> str:
+def _why_not(analysis: Analysis, state: ServiceState, complaints: list[str]) -> str:
+    if state.status == "absent":
+        return "the service was never started, so there is nothing to learn from; start it once, then ask again"
     if analysis.findings:
         return "no safe edit: " + "; ".join(finding.summary for finding in analysis.findings)
     if not complaints:
