@@ -8,10 +8,9 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.support.embedded_home import ROOT, EmbeddedHome
+from tests.support.embedded_home import ROOT, EmbeddedHome, kill
 
 KEYS = ["run_id", "status", "service", "seconds", "url", "artifacts"]
 FILES = {"plan.json", "analyze.log", "patch.diff", "build.log", "restart.log", "verify.log", "metrics.json"}
@@ -68,10 +67,7 @@ def test_a_demo_killed_in_the_middle_of_its_run_does_not_spoil_the_next(home: Em
         while "build    in_progress" not in first.stderr.readline():
             assert first.poll() is None
         first.kill()
-        living = home.processes()
-        for process in living:
-            process.kill()
-        psutil.wait_procs(living, timeout=10)
+        kill(home.processes())
     second = home.run("demo")
     check(second, home, "python-dateutil")
     assert "a run that was interrupted" in second.stderr

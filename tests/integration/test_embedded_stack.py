@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.embedded_home import MOONMIND, EmbeddedHome, prefix_for_nobody
+from tests.support.embedded_home import MOONMIND, EmbeddedHome, kill, prefix_for_nobody
 
 
 @pytest.fixture
@@ -102,8 +102,7 @@ def test_it_starts_again_after_kill_9_of_anything(home: EmbeddedHome) -> None:
     assert home.run("runs", "show", run).returncode == 3
     started = home.run("up", "--detach")
     assert started.returncode == 0, started.stderr
-    for supervisord in supervisors(home):
-        supervisord.kill()
+    kill(supervisors(home))
     started = home.run("up", "--detach")
     assert started.returncode == 0, started.stderr
     assert len(supervisors(home)) == 1

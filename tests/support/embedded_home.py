@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -64,13 +65,25 @@ class EmbeddedHome:
     def processes(self) -> list[psutil.Process]:
         """All that lives of this home's stack."""
         data = str(self.folder / "var" / "postgres" / "data")
-        servers = [p for p in psutil.process_iter() if p.name() == "postgres" and data in (p.cwd(), *p.cmdline())]
-        return [*{*servers, *marked(self.folder)}]
+        return [*{*(p for p in psutil.process_iter() if _serves(p, data)), *marked(self.folder)}]
 
     def kill_everything(self) -> None:
         """`kill -9` of every process of the stack, in no order."""
         victims = self.processes()
         assert victims
-        for process in victims:
+        kill(victims)
+
+
+def kill(victims: list[psutil.Process]) -> None:
+    """`kill -9`, and wait for the end; some may end by themselves, since those before them did."""
+    for process in victims:
+        with suppress(psutil.NoSuchProcess):
             process.kill()
-        psutil.wait_procs(victims, timeout=10)
+    psutil.wait_procs(victims, timeout=10)
+
+
+def _serves(process: psutil.Process, data: str) -> bool:
+    try:
+        return process.name() == "postgres" and data in (process.cwd(), *process.cmdline())
+    except psutil.NoSuchProcess:
+        return False
