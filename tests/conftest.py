@@ -9,6 +9,7 @@ import itertools
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -24,12 +25,11 @@ ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
 
 NEEDS = {
-    "docker": "a Docker engine with Compose v2 (`docker info` and `docker compose version` must work)",
-    "rabbitmq": "a Docker engine, which starts RabbitMQ from docker-compose.test.yaml",
+    "docker": "a Docker engine with Compose v2: install and start one, so that `docker info` works",
+    "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
 REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
-LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 
 @cache
@@ -46,20 +46,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq` has it run, and fail, all the same."""
     if unknown := REQUIRED - set(NEEDS):
         raise pytest.UsageError(f"MOONMIND_REQUIRE knows {', '.join(NEEDS)}; not {', '.join(sorted(unknown))}")
-    left_out = config.stash.setdefault(LEFT_OUT, {})
     for item in items:
-        missing = [
-            name for name in NEEDS if item.get_closest_marker(name) and name not in REQUIRED and not has_docker()
-        ]
-        for name in missing:
-            left_out[name] = left_out.get(name, 0) + 1
-            item.add_marker(pytest.mark.skip(reason=f"needs {NEEDS[name]}"))
+        for name, need in NEEDS.items():
+            if item.get_closest_marker(name) and name not in REQUIRED and not has_docker():
+                item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was left out and how to have it."""
-    for name, count in config.stash.get(LEFT_OUT, {}).items():
-        terminalreporter.write_line(f"LEFT OUT: {count} tests that need {NEEDS[name]}", yellow=True)
+    reasons = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    for need in NEEDS.values():
+        if count := sum(number for reason, number in reasons.items() if reason.endswith(f"needs {need}")):
+            terminalreporter.write_line(f"LEFT OUT: {count} tests that need {need}", yellow=True)
 
 
 @pytest.fixture(scope="session")
