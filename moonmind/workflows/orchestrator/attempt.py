@@ -16,6 +16,7 @@ from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure, StepName
 from moonmind.workflows.orchestrator.action_plan import is_skipped
+from moonmind.workflows.orchestrator.command_gate import CommandGate
 from moonmind.workflows.orchestrator.ports import (
     Command,
     CommandResult,
@@ -39,9 +40,6 @@ LOGS: dict[StepName, tuple[ArtifactType, str]] = {
     StepName.VERIFY: (ArtifactType.VERIFY_LOG, "verify.log"),
     StepName.ROLLBACK: (ArtifactType.ROLLBACK_LOG, "rollback.log"),
 }
-
-QUESTION_SECONDS = 30.0
-"""The longest that an engine or supervisor may think about a question before it counts as hung."""
 
 ROLLBACK_ATTEMPTS = 20
 """Crashes within rollback before it is given up as not verified. An engine that is away does not count."""
@@ -133,27 +131,7 @@ def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
 def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: GroupLock, log: OpenLog) -> StepContext:
     service, step = claimed.run.target_service, StepName(claimed.claim.step)
     profile = _profile(tools, service)
-    deadline = time.monotonic() + profile.timeouts.of(step)
-
-    def seconds_left() -> float:
-        return deadline - time.monotonic()
-
-    def execute(command: Command) -> CommandResult:
-        heartbeat.check()
-        if not command.quiet:
-            log.write("$ " + " ".join(command.argv) + "\n")
-        left = min(seconds_left(), QUESTION_SECONDS) if command.quiet else seconds_left()
-        done = tools.runner.run(
-            command,
-            log=log,
-            timeout=max(0.1, left),
-            inherit_fds=(lock.fd,),
-            on_start=lock.record,
-            should_stop=lambda: heartbeat.must_stop,
-        )
-        if heartbeat.must_stop:
-            heartbeat.check()
-        return done
+    gate = CommandGate(tools.runner, heartbeat, lock, log, time.monotonic() + profile.timeouts.of(step))
 
     def remember(progress: Progress) -> None:
         with tools.store.transaction() as runs:
@@ -164,17 +142,16 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         plan=claimed.plan,
         profile=profile,
         step=step,
-        workspace_root=tools.catalog.workspace(service),
         runtime=tools.runtime_of(service),
         workspace=tools.workspace_of(service),
         artifacts=tools.artifacts,
         index=tools.index,
         probe=tools.probe,
         log=log,
-        execute=execute,
+        execute=gate,
         guard=heartbeat.check,
         pause=heartbeat.pause,
-        seconds_left=seconds_left,
+        seconds_left=gate.seconds_left,
         remember=remember,
         progress=read_progress(claimed.run.progress),
     )

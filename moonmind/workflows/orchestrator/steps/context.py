@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from moonmind.schemas.service_profile import ServiceProfile
@@ -59,7 +58,6 @@ class StepContext:
     plan: ActionPlan
     profile: ServiceProfile
     step: StepName
-    workspace_root: Path
     runtime: Runtime
     workspace: Workspace
     artifacts: ArtifactStore
