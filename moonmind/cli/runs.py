@@ -21,6 +21,7 @@ def runs() -> None:
     moonmind runs create --service shop --wait "fix the missing dependency"
     moonmind runs list --status failed
     moonmind runs show 6f1c…
+    moonmind runs cancel 6f1c…
     """
 
 
@@ -77,6 +78,29 @@ def show(run_id: str, as_json: bool) -> None:
     run = find_run(make_client(), run_id)
     print_json(run) if as_json else print_run(run)
     sys.exit(1 if run["status"] in TERMINAL - {"succeeded"} else 0)
+
+
+@runs.command()
+@click.argument("run_id")
+@click.option("--wait", is_flag=True, help="Stay until the run has ended.")
+@json_option
+def cancel(run_id: str, wait: bool, as_json: bool) -> None:
+    """Stop a run. What it had changed is put back as it was.
+
+    RUN_ID may be shortened. Exit: 0 it was asked for (with --wait: nothing of the run is left), 1 it ended otherwise,
+    2 it was over already.
+    """
+    from moonmind.cli.client import make_client
+    from moonmind.cli.output import print_json
+    from moonmind.cli.run_view import find_run, watch_run
+
+    client = make_client()
+    run = client.post(f"{RUNS}/{find_run(client, run_id)['run_id']}/cancel", {})
+    if wait:
+        run = watch_run(client, run["run_id"])
+    print_json(run) if as_json else click.echo(run["run_id"])
+    undone = run["status"] == "cancelled" or run["rollback_verified"] is True
+    sys.exit(0 if not wait or undone else 1)
 
 
 @runs.command("list")

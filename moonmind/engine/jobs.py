@@ -12,6 +12,10 @@ class LeaseLostError(Exception):
     """Somebody else may act on this job now: whoever sees this writes nothing and starts nothing any more."""
 
 
+class CancelRequestedError(Exception):
+    """Somebody asked to cancel this job: its owner stops what it does and records that."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to do one step of one job until the lease lapses. `epoch` is the fencing token."""

@@ -10,21 +10,30 @@ from typing import Self
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from moonmind.engine.jobs import Claim, LeaseLostError
+from moonmind.engine.jobs import CancelRequestedError, Claim, LeaseLostError
 from moonmind.engine.repository import JobRepository
+
+LONGEST_BEAT_SECONDS = 2.0
+"""How late a wish to cancel may be heard; a lease is extended at least three times before it lapses."""
 
 
 class Heartbeat:
-    """Extends a lease in the background, three times per lease. Inside the block, `check` is the fence."""
+    """Extends a lease in the background. Inside the block, `check` is the fence.
 
-    def __init__(self, engine: Engine, jobs: JobRepository, claim: Claim, lease: float) -> None:
+    With `cancellable`, a wish to cancel stops the owner as well; without, it is left for whoever comes next.
+    """
+
+    def __init__(
+        self, engine: Engine, jobs: JobRepository, claim: Claim, lease: float, *, cancellable: bool = True
+    ) -> None:
         self._engine = engine
         self._jobs = jobs
         self._claim = claim
         self._lease = lease
+        self._cancellable = cancellable
         self._done = threading.Event()
-        self._lost = threading.Event()
-        self._cancel = threading.Event()
+        self._stop = threading.Event()
+        self._lost = False
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{claim.id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -40,39 +49,40 @@ class Heartbeat:
     @property
     def must_stop(self) -> bool:
         """True once the lease is lost or somebody asked to cancel: end the command that runs."""
-        return self._lost.is_set() or self._cancel.is_set()
-
-    @property
-    def cancelled(self) -> bool:
-        """True once somebody asked to cancel."""
-        return self._cancel.is_set()
+        return self._stop.is_set()
 
     def check(self) -> None:
-        """Raise LeaseLostError unless the database says that the claim stands; call it before every effect."""
-        if self._lost.is_set():
+        """Call it before every effect: asks the database. Raises LeaseLostError, CancelRequestedError."""
+        if self._lost:
             raise LeaseLostError
         with self._engine.connect() as connection:
-            self._jobs.check(connection, self._claim)
+            cancel = self._jobs.check(connection, self._claim)
+        if cancel and self._cancellable:
+            raise CancelRequestedError
 
     def pause(self, seconds: float) -> None:
-        """Wait; raises LeaseLostError as soon as the lease is lost."""
-        if self._lost.wait(seconds):
-            raise LeaseLostError
+        """Wait. Raises as `check` does, as soon as there is a reason to."""
+        if self._stop.wait(seconds):
+            self.check()
 
     def _run(self) -> None:
         deadline = time.monotonic() + self._lease
-        while not self._done.wait(self._lease / 3):
+        while not self._done.wait(min(self._lease / 3, LONGEST_BEAT_SECONDS)):
             try:
                 asked = time.monotonic()
                 with self._engine.begin() as connection:
                     cancel = self._jobs.extend(connection, self._claim, self._lease)
                 deadline = asked + self._lease
-                if cancel:
-                    self._cancel.set()
+                if cancel and self._cancellable:
+                    self._stop.set()
             except LeaseLostError:
-                self._lost.set()
+                self._give_up()
                 return
             except SQLAlchemyError:
                 if time.monotonic() >= deadline:  # by now the reaper may have given the job away
-                    self._lost.set()
+                    self._give_up()
                     return
+
+    def _give_up(self) -> None:
+        self._lost = True
+        self._stop.set()

@@ -83,15 +83,32 @@ class JobRepository:
             raise LeaseLostError
         return row[0] is not None
 
-    def check(self, connection: Connection, claim: Claim) -> None:
-        """Raise LeaseLostError unless the claim still stands."""
-        if connection.execute(select(self.table.c.id).where(self._owned(claim))).one_or_none() is None:
+    def check(self, connection: Connection, claim: Claim) -> bool:
+        """True when somebody asked to cancel. Raises LeaseLostError unless the claim still stands."""
+        asked = select(self.table.c.cancel_requested_at).where(self._owned(claim))
+        row = connection.execute(asked).one_or_none()
+        if row is None:
             raise LeaseLostError
+        return row[0] is not None
 
     def write(self, connection: Connection, claim: Claim, values: Mapping[str, Any]) -> None:
         """Change the row as the claim's owner. Raises LeaseLostError, and then nothing was written."""
         if connection.execute(update(self.table).where(self._owned(claim)).values(values)).rowcount != 1:
             raise LeaseLostError
+
+    def request_cancel(self, connection: Connection, job: UUID) -> str | None:
+        """Ask the owner, present or next, to stop; the status, or None when the job is over or unknown.
+
+        The row stays locked until the transaction ends.
+        """
+        t = self.table
+        asked = (
+            update(t)
+            .where(t.c.id == job, t.c.completed_at.is_(None))
+            .values(cancel_requested_at=func.coalesce(t.c.cancel_requested_at, func.now()))
+            .returning(t.c.status)
+        )
+        return connection.execute(asked).scalar_one_or_none()
 
     def take_back(self, connection: Connection, patience: float, limit: int = 100) -> list[StuckJob]:
         """Jobs whose lease lapsed, or that nobody claimed within `patience` seconds of their message.

@@ -248,6 +248,18 @@ def test_what_does_not_exist_is_404_and_a_wrong_id_422(client: TestClient) -> No
     assert client.get("/nowhere").json()["error"] == "not_found"
 
 
+def test_a_run_that_has_not_begun_is_cancelled_at_once_and_only_once(client: TestClient, database: Engine) -> None:
+    run = client.post(RUNS, json=FIX).json()["run_id"]
+    cancelled = client.post(f"{RUNS}/{run}/cancel")
+    assert (cancelled.status_code, cancelled.json()["status"]) == (202, "cancelled")
+    assert cancelled.json()["failure"]["code"] == "cancelled"
+    assert {step["status"] for step in client.get(f"{RUNS}/{run}").json()["steps"]} == {"skipped"}
+    again = client.post(f"{RUNS}/{run}/cancel")
+    assert (again.status_code, again.json()["error"]) == (409, "run_over")
+    assert client.post(f"{RUNS}/{uuid.uuid4()}/cancel").status_code == 404
+    assert client.post(f"{RUNS}/{run}/cancel", headers=key_for(database, "viewer")).status_code == 403
+
+
 def test_services_show_their_last_run(client: TestClient) -> None:
     run = client.post(RUNS, json=FIX).json()["run_id"]
     shop, till = client.get("/orchestrator/services").json()["services"]

@@ -22,7 +22,13 @@ from moonmind.schemas.workflow_models import RunStatus
 from moonmind.workflows.orchestrator import read_models
 from moonmind.workflows.orchestrator.serializers import run_detail, run_summary
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
-from moonmind.workflows.orchestrator.use_cases import IdempotencyConflictError, RunRequest, submit_run
+from moonmind.workflows.orchestrator.use_cases import (
+    IdempotencyConflictError,
+    RunOverError,
+    RunRequest,
+    cancel_run,
+    submit_run,
+)
 
 PROBLEM: dict[str, Any] = {"model": ProblemDetails, "content": {"application/problem+json": {}}}
 REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 422, 503), PROBLEM)
@@ -126,6 +132,23 @@ def show_run(run_id: UUID, context: Use, person: Viewer) -> dict[str, Any]:
     """Plan, steps, artifacts and how it ended."""
     rows = _rows(context, run_id)
     return run_detail(rows.run, rows.plan, rows.steps, present_artifacts(context, run_id, rows.artifacts))
+
+
+@router.post(
+    "/runs/{run_id}/cancel",
+    status_code=202,
+    response_model=RunSummary,
+    responses={404: PROBLEM, 409: PROBLEM},
+    summary="Stop a run",
+)
+def cancel(run_id: UUID, context: Use, person: Operator) -> dict[str, Any]:
+    """A run that has not begun ends at once; one that is on is stopped, and what it did is undone."""
+    _rows(context, run_id)
+    try:
+        cancel_run(context.tools, run_id, person.owner)
+    except RunOverError:
+        raise Problem(409, "run_over", "the run has ended", "GET the run to see how.") from None
+    return run_summary(_rows(context, run_id).run)
 
 
 @router.get("/runs/{run_id}/artifacts", response_model=ArtifactList, responses={404: PROBLEM}, summary="Files of a run")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from moonmind.engine.group_lock import GroupLock, GroupLockError
-from moonmind.engine.jobs import LeaseLostError
+from moonmind.engine.jobs import CancelRequestedError, LeaseLostError
 from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure, StepName
@@ -26,7 +26,7 @@ from moonmind.workflows.orchestrator.ports import (
     StepFailedError,
 )
 from moonmind.workflows.orchestrator.repositories import ClaimedRun
-from moonmind.workflows.orchestrator.run_state import Event, MustWait, RollbackDone, StepDone, StepFailed
+from moonmind.workflows.orchestrator.run_state import Event, MustWait, RollbackDone, StepCancelled, StepDone, StepFailed
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.context import Progress
@@ -74,9 +74,11 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
         skipped = is_skipped(claimed.plan, step)
         try:
             _refuse_too_many(tools, claimed, step)
+            heartbeat.check()
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
                 result = _skip(step) if skipped else STEPS[step](context)
+                heartbeat.check()
             event: Event = StepDone(step) if result.verified is None else RollbackDone(result.verified)
             message = result.message
         except (LeaseLostError, SQLAlchemyError):
@@ -107,6 +109,8 @@ def _skip(step: StepName) -> StepResult:
 
 def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]:
     match error:
+        case CancelRequestedError():
+            return StepCancelled(step), "somebody asked to cancel"
         case GroupLockError():
             return MustWait(), str(error)
         case EngineUnavailableError() if step is StepName.ROLLBACK:
@@ -124,7 +128,7 @@ def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]
 def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
     """The last line. Patch's log is a diff, where a line that starts with `#` is no part of it."""
     mark = "# " if step is StepName.PATCH else ""
-    ending = {StepFailed: "failed", MustWait: "waits"}.get(type(event), "done")
+    ending = {StepFailed: "failed", StepCancelled: "cancelled", MustWait: "waits"}.get(type(event), "done")
     log.write(f"{mark}{step} {ending}: {message}\n")
 
 

@@ -192,7 +192,29 @@ class RunRepository:
         if decision.wake and decision.next_step is not None:
             self._wake(StuckJob(run.id, claim.epoch + 1, decision.next_step, self._queue(run.id)))
         if decision.next_step is None:
-            self._end(claimed, decision, outcome)
+            self._finish(run.id, claimed.lock_group, claim.owner, decision.status, outcome.failure)
+
+    def request_cancel(self, run: UUID, person: str) -> str | None:
+        """Note the wish; the run's status, None when it is over or unknown."""
+        status = JOBS.request_cancel(self._connection, run)
+        if status is not None:
+            self._event(run, person, "cancel_requested", {})
+        return status
+
+    def cancel_pending(self, run: UUID, person: str) -> None:
+        """End a run that nobody has begun; the caller holds its row."""
+        r = OrchestratorRun
+        ended = {
+            "status": RunStatus.CANCELLED,
+            "next_step": None,
+            "completed_at": func.now(),
+            "failure_code": "cancelled",
+            "failure_reason": "cancelled before it began",
+        }
+        row = self._connection.execute(update(r).where(r.id == run).values(ended).returning(r.lock_group)).one()
+        self._finish(
+            run, row.lock_group, person, RunStatus.CANCELLED, Failure(code="cancelled", reason="before it began")
+        )
 
     def step_seconds(self, run: UUID) -> dict[str, float]:
         """Seconds that each step took, all attempts together; one that is not recorded yet counts up to now."""
@@ -203,13 +225,14 @@ class RunRepository:
         )
         return {step: round(float(seconds), 3) for step, seconds in rows}
 
-    def _end(self, claimed: ClaimedRun, decision: Decision, outcome: StepRecord) -> None:
-        s, run = SpecWorkflowTaskState, claimed.run.id
+    def _finish(self, run: UUID, lock_group: str, actor: str, status: RunStatus, failure: Failure | None) -> None:
+        """What the end of a run brings: steps never begun are skipped, an event, and the next of its group is woken."""
+        s = SpecWorkflowTaskState
         never_started = update(s).where(s.run_id == run, s.state == TaskState.PENDING).values(skipped=True)
         self._connection.execute(never_started)
-        failure = outcome.failure.model_dump() if outcome.failure else None
-        self._event(run, claimed.claim.owner, "run_finished", {"status": decision.status, "failure": failure})
-        if waiting := JOBS.next_of_group(self._connection, claimed.lock_group):
+        said = failure.model_dump() if failure else None
+        self._event(run, actor, "run_finished", {"status": status, "failure": said})
+        if waiting := JOBS.next_of_group(self._connection, lock_group):
             self._wake(waiting)
 
     def _wake(self, job: StuckJob) -> None:

@@ -33,6 +33,13 @@ class StepFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class StepCancelled:
+    """A forward step was stopped, or not begun, because somebody asked to cancel the run."""
+
+    step: StepName
+
+
+@dataclass(frozen=True, slots=True)
 class RollbackDone:
     """Everything that could be put back is back; `verified` only when all of it is, and the service was checked."""
 
@@ -44,7 +51,7 @@ class MustWait:
     """The step could not be tried to its end (engine away during rollback); the reaper brings it back."""
 
 
-Event = StepDone | StepFailed | RollbackDone | MustWait
+Event = StepDone | StepFailed | StepCancelled | RollbackDone | MustWait
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +81,11 @@ def decide(state: RunState, event: Event) -> Decision:
             if state.touched:
                 return Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True)
             return Decision(RunStatus.FAILED, None)
+        case StepCancelled(step):
+            _expect(step in FORWARD_STEPS and step is state.next_step, state, event)
+            if state.touched:
+                return Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True)
+            return Decision(RunStatus.CANCELLED, None)
         case RollbackDone():
             _expect(state.next_step is StepName.ROLLBACK, state, event)
             return Decision(RunStatus.ROLLED_BACK, None)

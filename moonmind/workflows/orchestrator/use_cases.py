@@ -11,7 +11,7 @@ from uuid import UUID
 from moonmind.engine.events import canonical_json
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
-from moonmind.schemas.workflow_models import ArtifactType, Priority, StepName, TaskState
+from moonmind.schemas.workflow_models import ArtifactType, Failure, Priority, RunStatus, StepName, TaskState
 from moonmind.workflows.orchestrator.action_plan import build_plan, kind_of
 from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute, perform
 from moonmind.workflows.orchestrator.ports import StepFailedError
@@ -22,6 +22,7 @@ from moonmind.workflows.orchestrator.run_state import (
     MustWait,
     RollbackDone,
     RunState,
+    StepCancelled,
     StepDone,
     StepFailed,
     decide,
@@ -33,6 +34,10 @@ TIDY_SECONDS = 30.0
 
 class IdempotencyConflictError(Exception):
     """This Idempotency-Key was used before, with another request."""
+
+
+class RunOverError(Exception):
+    """The run has ended, so this cannot be done to it any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,19 @@ def submit_run(tools: Toolbox, request: RunRequest, requester: str, new_id: Call
     return number
 
 
+def cancel_run(tools: Toolbox, run: UUID, person: str) -> None:
+    """Stop a run: one that has not begun ends at once, one that is on stops its command and undoes what it did.
+
+    Raises RunOverError when there is nothing to cancel any more.
+    """
+    with tools.store.transaction() as runs:
+        status = runs.request_cancel(run, person)
+        if status is None:
+            raise RunOverError
+        if status == RunStatus.PENDING:
+            runs.cancel_pending(run, person)
+
+
 def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: str) -> bool:
     """Do one step if it is ours to do now. True when the chain goes on; False when it ends here.
 
@@ -93,7 +111,8 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
         return False
     tools.metrics.step_started(step)
     try:
-        with Heartbeat(tools.store.engine, JOBS, claimed.claim, tools.lease) as heartbeat:
+        forward = step is not StepName.ROLLBACK
+        with Heartbeat(tools.store.engine, JOBS, claimed.claim, tools.lease, cancellable=forward) as heartbeat:
             began = time.monotonic()
             attempt = perform(tools, claimed, heartbeat)
             failed = isinstance(attempt.event, StepFailed)
@@ -137,7 +156,7 @@ def _record(tools: Toolbox, claimed: ClaimedRun, decision: Decision, attempt: At
         artifacts=artifacts,
         progress=asdict(attempt.progress),
         plan=attempt.result.plan if attempt.result else None,
-        failure=attempt.event.failure if isinstance(attempt.event, StepFailed) else None,
+        failure=_failure(attempt.event),
         rollback_verified=attempt.event.verified if isinstance(attempt.event, RollbackDone) else None,
         metrics=seconds,
     )
@@ -147,13 +166,23 @@ def _record(tools: Toolbox, claimed: ClaimedRun, decision: Decision, attempt: At
         tools.metrics.run_ended(decision.status, sum(seconds.values()))
 
 
+def _failure(event: Event) -> Failure | None:
+    match event:
+        case StepFailed(_, failure):
+            return failure
+        case StepCancelled():
+            return Failure(code="cancelled", reason="somebody asked to cancel")
+        case _:
+            return None
+
+
 def _task_state(event: Event) -> TaskState:
     match event:
         case StepDone() | RollbackDone():
             return TaskState.SUCCESS
         case MustWait():
             return TaskState.RETRY
-        case StepFailed():
+        case StepFailed() | StepCancelled():
             return TaskState.FAILURE
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from moonmind.engine.dispatcher import Dispatcher
 from moonmind.engine.events import FIRST_PREVIOUS, Event, event_hash
-from moonmind.engine.jobs import Claim, LeaseLostError, StuckJob, Wakeup
+from moonmind.engine.jobs import CancelRequestedError, Claim, LeaseLostError, StuckJob, Wakeup
 from moonmind.engine.lease import Heartbeat
 from moonmind.engine.reaper import Reaper
 from moonmind.engine.repository import add_to_outbox, append_event
@@ -201,10 +201,12 @@ def test_a_heartbeat_hears_that_somebody_asked_to_cancel(database: Engine) -> No
     mine = claim(database, job)
     assert mine
     change(database, job, "cancel_requested_at = now()")
-    with Heartbeat(database, JOBS, mine, lease=0.3) as heartbeat:
-        while not heartbeat.must_stop:
-            heartbeat.pause(0.01)
-        assert heartbeat.cancelled
+    with Heartbeat(database, JOBS, mine, lease=0.3) as heartbeat, pytest.raises(CancelRequestedError):
+        heartbeat.pause(30)
+    with Heartbeat(database, JOBS, mine, lease=0.3, cancellable=False) as heartbeat:
+        heartbeat.pause(0.5)
+        heartbeat.check()
+        assert not heartbeat.must_stop
 
 
 class Recorder:

@@ -4,8 +4,10 @@ behind, and what a crash at any point leads to."""
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,13 +22,13 @@ from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import read_models
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
-from moonmind.workflows.orchestrator.ports import Release, StepFailedError
+from moonmind.workflows.orchestrator.ports import Command, Execute, Release, StepFailedError
 from moonmind.workflows.orchestrator.repositories import JOBS, RunStore, wakeup_for
 from moonmind.workflows.orchestrator.serializers import run_detail
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
-from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
+from moonmind.workflows.orchestrator.use_cases import RunRequest, cancel_run, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.fakes.runtime import FakeRuntime, always_healthy
 
@@ -298,6 +300,74 @@ def test_an_instruction_that_only_asks_to_restart_or_rebuild_edits_nothing(
     assert [name for name, status in statuses(detail).items() if status == "skipped"] == left_out
     assert house.manifest.read_bytes() == BROKEN
     assert ("build" in house.runtime.calls) == ("build" not in left_out)
+
+
+@pytest.mark.parametrize(
+    ("done", "status", "verified"),
+    [
+        ([], "cancelled", None),
+        (["analyze"], "cancelled", None),
+        (STEPS[:2], "rolled_back", True),
+        (STEPS[:4], "rolled_back", True),
+    ],
+)
+def test_a_cancelled_run_stops_before_its_next_step_and_undoes_what_it_did(
+    house: House, done: list[str], status: str, verified: bool | None
+) -> None:
+    run = house.submit()
+    for name in done:
+        assert house.step(run, name)
+    house._take_messages()
+    cancel_run(house.tools, run, "kim")
+    house.reap()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]["code"], detail["rollback_verified"]) == (status, "cancelled", verified)
+    assert house.manifest.read_bytes() == BROKEN
+    assert house.runtime.image == house.runtime.running == BROKEN.decode()
+
+
+def test_a_wish_to_cancel_stops_the_command_that_runs(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(execute: Execute) -> None:
+        cancel_run(house.tools, run, "kim")
+        execute(Command((sys.executable, "-c", "import time; time.sleep(600)")))
+
+    monkeypatch.setattr(house.runtime, "build", build)
+    house.tools = replace(house.tools, lease=1.5)
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]["code"], detail["rollback_verified"]) == (
+        "rolled_back",
+        "cancelled",
+        True,
+    )
+    assert statuses(detail)["build"] == "failed"
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_what_is_being_undone_cannot_be_cancelled(house: House) -> None:
+    house.runtime.works = lambda text: False
+    run = house.submit()
+    for name in STEPS[:4]:
+        assert house.step(run, name)
+    assert not house.step(run, "verify")
+    cancel_run(house.tools, run, "kim")
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["failure"]["code"], detail["rollback_verified"]) == (
+        "rolled_back",
+        "verify_failed",
+        True,
+    )
+
+
+def test_a_cancelled_run_lets_the_next_of_its_service_begin(house: House) -> None:
+    first, second = house.submit(), house.submit("restart it")
+    house._take_messages()
+    cancel_run(house.tools, first, "kim")
+    house.deliver()
+    assert (house.detail(first)["status"], house.detail(second)["status"]) == ("cancelled", "rolled_back")
 
 
 def test_a_file_that_somebody_changed_after_analyze_is_left_alone(house: House) -> None:

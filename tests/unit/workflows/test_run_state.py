@@ -10,6 +10,7 @@ from moonmind.workflows.orchestrator.run_state import (
     MustWait,
     RollbackDone,
     RunState,
+    StepCancelled,
     StepDone,
     StepFailed,
     decide,
@@ -47,6 +48,13 @@ def test_a_failure_after_something_was_touched_rolls_back(step: StepName) -> Non
     assert decision == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True)
 
 
+@pytest.mark.parametrize("step", FORWARD_STEPS)
+def test_a_cancelled_step_undoes_what_was_touched_and_otherwise_just_ends(step: StepName) -> None:
+    touched = decide(RunState(step, touched=True), StepCancelled(step))
+    assert touched == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True)
+    assert decide(RunState(step, touched=False), StepCancelled(step)) == Decision(RunStatus.CANCELLED, None)
+
+
 @pytest.mark.parametrize("verified", [True, False])
 def test_a_rollback_that_is_done_ends_the_run(verified: bool) -> None:
     decision = decide(RunState(StepName.ROLLBACK, touched=True), RollbackDone(verified))
@@ -65,6 +73,7 @@ def test_a_step_that_must_wait_stays_where_it_is_until_the_reaper_comes(step: St
         (RunState(StepName.BUILD, touched=True), StepFailed(StepName.RESTART, FAILURE)),
         (RunState(StepName.ROLLBACK, touched=True), StepDone(StepName.ROLLBACK)),
         (RunState(StepName.ROLLBACK, touched=True), StepFailed(StepName.ROLLBACK, FAILURE)),
+        (RunState(StepName.ROLLBACK, touched=True), StepCancelled(StepName.ROLLBACK)),
         (RunState(StepName.VERIFY, touched=True), RollbackDone(verified=True)),
     ],
 )
