@@ -14,7 +14,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from api_service.api import problems
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import artifacts, health, orchestrator
+from api_service.api.routers import artifacts, health, keys, orchestrator
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
 from moonmind.config.settings import Settings, load_settings
@@ -49,7 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
-    for router in (health.router, orchestrator.creation, orchestrator.router, artifacts.router):
+    for router in (health.router, orchestrator.creation, orchestrator.router, artifacts.router, keys.router):
         app.include_router(router)
     return app
 

@@ -46,3 +46,4 @@ def needs(role: Role) -> Callable[[Person], Person]:
 
 Viewer = Annotated[Person, Depends(needs("viewer"))]
 Operator = Annotated[Person, Depends(needs("operator"))]
+Admin = Annotated[Person, Depends(needs("admin"))]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
@@ -13,6 +15,12 @@ from moonmind.access.keys import Person
 
 USE_GRANULARITY = timedelta(minutes=1)
 """`last_used_at` is this exact: a read should not cost a write."""
+SHOWN = (
+    ApiKey.id.label("key_id"),
+    *(ApiKey.owner, ApiKey.name, ApiKey.roles),
+    *(ApiKey.created_at, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at),
+)
+"""What may be seen of a key."""
 BOOTSTRAP_LOCK = 0x6D6D6B79
 
 
@@ -26,6 +34,25 @@ class KeyRepository:
         """Store a new key; one that is known stays as it is, revoked or not."""
         values = {"owner": owner, "name": name, "roles": list(roles), "secret_hash": secret_hash}
         self._connection.execute(insert(ApiKey).values(values).on_conflict_do_nothing())
+
+    def add(
+        self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes, valid_days: int | None
+    ) -> Mapping[str, Any]:
+        """Store a new key that expires after `valid_days` (None: never); its row as `all` gives it."""
+        expires = func.now() + timedelta(days=valid_days) if valid_days is not None else None
+        values = {"owner": owner, "name": name, "roles": list(roles), "secret_hash": secret_hash, "expires_at": expires}
+        return dict(self._connection.execute(insert(ApiKey).values(values).returning(*SHOWN)).mappings().one())
+
+    def all(self) -> list[Mapping[str, Any]]:
+        """Every key without its hash, oldest first."""
+        return [dict(row) for row in self._connection.execute(select(*SHOWN).order_by(ApiKey.created_at)).mappings()]
+
+    def revoke(self, number: UUID) -> Mapping[str, Any] | None:
+        """End a key's validity, once; None when there is no such key."""
+        k = ApiKey
+        ended = update(k).where(k.id == number).values(revoked_at=func.coalesce(k.revoked_at, func.now()))
+        row = self._connection.execute(ended.returning(*SHOWN)).mappings().one_or_none()
+        return dict(row) if row else None
 
     def find(self, secret_hash: bytes) -> Person | None:
         """Whose key this is, None when it is unknown, revoked or expired; notes that it was used."""

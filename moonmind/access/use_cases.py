@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Engine
 
-from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, hash_key, make_key
+from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, Role, hash_key, make_key
 from moonmind.access.repository import KeyRepository
 
 ADMIN = "admin"
@@ -23,6 +26,27 @@ def authenticate(engine: Engine, key: str) -> Person | None:
         return None
     with engine.begin() as connection:
         return KeyRepository(connection).find(hash_key(key))
+
+
+def create_key(
+    engine: Engine, owner: str, name: str, roles: Sequence[Role], valid_days: int | None
+) -> tuple[str, Mapping[str, Any]]:
+    """A new key, which is not stored, and its row, which is."""
+    key = make_key(secrets.token_bytes(SECRET_BYTES))
+    with engine.begin() as connection:
+        return key, KeyRepository(connection).add(owner, name, sorted(set(roles)), hash_key(key), valid_days)
+
+
+def list_keys(engine: Engine) -> list[Mapping[str, Any]]:
+    """Every key, without what would open anything."""
+    with engine.connect() as connection:
+        return KeyRepository(connection).all()
+
+
+def revoke_key(engine: Engine, number: UUID) -> Mapping[str, Any] | None:
+    """End a key's validity; None when there is no such key."""
+    with engine.begin() as connection:
+        return KeyRepository(connection).revoke(number)
 
 
 def ensure_admin_key(engine: Engine, file: Path) -> bool:

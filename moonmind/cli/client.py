@@ -46,6 +46,10 @@ class Client:
         """The JSON answer. Raises NotReachableError, RefusedError."""
         return self._call("POST", path, json=dict(body), headers=dict(headers or {}))
 
+    def delete(self, path: str) -> Any:
+        """The JSON answer. Raises NotReachableError, RefusedError."""
+        return self._call("DELETE", path)
+
     def _call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any) -> Any:
         headers = {**(headers or {}), "Authorization": f"Bearer {self.key}"}
         try:

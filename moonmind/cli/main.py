@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "demo": "moonmind.cli.demo:demo",
     "down": "moonmind.cli.stack:down",
     "up": "moonmind.cli.stack:up",
+    "keys": "moonmind.cli.keys:keys",
     "runs": "moonmind.cli.runs:runs",
     "services": "moonmind.cli.services:services",
 }

@@ -1,0 +1,80 @@
+"""Keys of the API: made, listed and revoked by admins. A key is shown once, when it is made."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field, StringConstraints
+
+from api_service.api.context import Context, context_of
+from api_service.api.problems import Problem
+from api_service.api.routers.orchestrator import PROBLEM, REFUSALS
+from api_service.api.schemas import Body
+from api_service.api.security import Admin
+from api_service.api.strict_json import StrictRoute
+from moonmind.access.keys import Role
+from moonmind.access.use_cases import create_key, list_keys, revoke_key
+
+router = APIRouter(prefix="/keys", tags=["keys"], route_class=StrictRoute, responses=REFUSALS)
+
+Use = Annotated[Context, Depends(context_of)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]*$")]
+
+
+class CreateKey(Body):
+    """A key for a person or a program. All keys of one owner are one person."""
+
+    owner: Annotated[Name, Field(examples=["kim"])]
+    name: Name = "key"
+    roles: Annotated[list[Role], Field(min_length=1, max_length=4)]
+    valid_days: Annotated[int | None, Field(ge=1, le=3650)] = None
+
+
+class KeyView(BaseModel):
+    """A key without its secret."""
+
+    key_id: UUID
+    owner: str
+    name: str
+    roles: list[Role]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+class NewKey(KeyView):
+    """A key with its secret, which nobody can see again."""
+
+    key: str
+
+
+class KeyList(BaseModel):
+    """All keys, oldest first."""
+
+    keys: list[KeyView]
+
+
+@router.post("", status_code=201, response_model=NewKey, summary="Make a key")
+def create(body: CreateKey, context: Use, person: Admin) -> dict[str, Any]:
+    """The answer holds the key; only its hash is stored."""
+    key, row = create_key(context.engine, body.owner, body.name, body.roles, body.valid_days)
+    return {**row, "key": key}
+
+
+@router.get("", response_model=KeyList, summary="List keys")
+def show(context: Use, person: Admin) -> dict[str, Any]:
+    """Whose they are, what they may, and when they were used; never the keys."""
+    return {"keys": list_keys(context.engine)}
+
+
+@router.delete("/{key_id}", response_model=KeyView, responses={404: PROBLEM}, summary="Revoke a key")
+def revoke(key_id: UUID, context: Use, person: Admin) -> dict[str, Any]:
+    """It opens nothing from now on. Revoking again changes nothing."""
+    row = revoke_key(context.engine, key_id)
+    if row is None:
+        raise Problem(404, "key_not_found", f"there is no key {key_id}", "GET /keys lists the keys.")
+    return dict(row)

@@ -1,0 +1,72 @@
+"""Keys over HTTP: made once, shown once, never stored."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, text
+
+from moonmind.access.keys import hash_key
+
+KIM = {"owner": "kim", "name": "laptop", "roles": ["operator"]}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_a_new_key_is_shown_once_and_opens_what_its_roles_allow(client: TestClient, database: Engine) -> None:
+    made = client.post("/keys", json=KIM)
+    assert made.status_code == 201
+    key = made.json()["key"]
+    assert client.get("/orchestrator/runs", headers=bearer(key)).status_code == 200
+    assert client.get("/keys", headers=bearer(key)).status_code == 403
+    listed = client.get("/keys")
+    assert key not in listed.text
+    (kim,) = [k for k in listed.json()["keys"] if k["owner"] == "kim"]
+    assert (kim["name"], kim["roles"], kim["expires_at"], kim["revoked_at"]) == ("laptop", ["operator"], None, None)
+    with database.connect() as connection:
+        stored = connection.execute(text("SELECT * FROM api_keys WHERE owner = 'kim'")).mappings().one()
+    assert stored["secret_hash"] == hash_key(key)
+    assert key not in str(dict(stored))
+
+
+def test_a_revoked_key_opens_nothing_and_stays_in_the_list(client: TestClient) -> None:
+    made = client.post("/keys", json=KIM).json()
+    for _ in range(2):
+        assert client.delete(f"/keys/{made['key_id']}").json()["revoked_at"] is not None
+    assert client.get("/orchestrator/runs", headers=bearer(made["key"])).status_code == 401
+    assert made["key_id"] in client.get("/keys").text
+
+
+def test_a_key_can_be_made_to_expire(client: TestClient, database: Engine) -> None:
+    made = client.post("/keys", json={**KIM, "valid_days": 1}).json()
+    assert client.get("/orchestrator/runs", headers=bearer(made["key"])).status_code == 200
+    with database.begin() as connection:
+        connection.execute(text("UPDATE api_keys SET expires_at = expires_at - interval '1 day' WHERE owner = 'kim'"))
+    assert client.get("/orchestrator/runs", headers=bearer(made["key"])).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"owner": ""}, "owner"),
+        ({"owner": "kim lee"}, "owner"),
+        ({"owner": "k" * 64}, "owner"),
+        ({"roles": []}, "roles"),
+        ({"roles": ["root"]}, "roles.0"),
+        ({"valid_days": 0}, "valid_days"),
+        ({"key": "mm_mine"}, "key"),
+    ],
+)
+def test_a_wrong_field_is_named(client: TestClient, change: dict[str, object], field: str) -> None:
+    answer = client.post("/keys", json={**KIM, **change})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
+def test_an_unknown_key_cannot_be_revoked(client: TestClient) -> None:
+    assert client.delete("/keys/00000000-0000-0000-0000-000000000000").status_code == 404
+
+
+def test_nobody_makes_keys_without_being_an_admin(stranger: TestClient) -> None:
+    assert stranger.post("/keys", json=KIM).status_code == 401
