@@ -29,7 +29,7 @@ class Body(BaseModel):
 
 
 def _not_blank(text: str) -> str:
-    if not text.strip():
+    if not any(char.isprintable() and not char.isspace() for char in text):
         raise PydanticCustomError("blank", "must not be blank")
     return text
 

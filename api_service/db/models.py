@@ -203,6 +203,8 @@ class OutboxMessage(Base):
     queue: Mapped[str]
     tasks: Mapped[list[Any]]
     payload: Mapped[dict[str, Any]]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    not_before: Mapped[datetime] = mapped_column(server_default=NOW)
     created_at: Mapped[datetime] = mapped_column(server_default=NOW)
 
 

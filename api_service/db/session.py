@@ -6,6 +6,8 @@ from sqlalchemy import Engine, create_engine
 
 STATEMENT_TIMEOUT_MS = 30_000
 """No statement of ours takes longer; one that does is stuck behind a lock and must not hold a worker for ever."""
+DEAD_PEER = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
+"""A server that went away without a word is noticed within about fifteen seconds (milliseconds in the last)."""
 
 
 def make_engine(url: str, *, pool_size: int) -> Engine:
@@ -15,5 +17,9 @@ def make_engine(url: str, *, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
-        connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC", "connect_timeout": 5},
+        connect_args={
+            "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+            "connect_timeout": 5,
+            **DEAD_PEER,
+        },
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -81,14 +82,20 @@ def _read_key(file: Path) -> str | None:
 
 def write_secret(file: Path, content: str) -> None:
     """Replace a file that only its owner may read."""
+    temporary = _write_beside(file, content)
+    temporary.replace(file)
+
+
+def _write_beside(file: Path, content: str) -> Path:
+    """A new private file in the same folder."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(fd, "w", encoding="ascii") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    temporary.replace(file)
+    return temporary
 
 
 def signing_key(file: Path) -> str:
@@ -96,5 +103,8 @@ def signing_key(file: Path) -> str:
     try:
         return file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        write_secret(file, secrets.token_urlsafe(SECRET_BYTES) + "\n")
+        made = _write_beside(file, secrets.token_urlsafe(SECRET_BYTES) + "\n")
+        with suppress(FileExistsError):  # of two processes that start together, one's secret stays for both
+            os.link(made, file)
+        made.unlink()
         return file.read_text(encoding="ascii").strip()

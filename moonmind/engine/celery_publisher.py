@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from celery import Celery, chain
+from kombu.exceptions import OperationalError
+
+from moonmind.engine.jobs import BrokerAwayError
 
 
 class CeleryPublisher:
@@ -15,6 +18,9 @@ class CeleryPublisher:
         self._app = app
 
     def publish(self, queue: str, tasks: tuple[str, ...], payload: Mapping[str, Any]) -> None:
-        """Send the chain; raises kombu's OperationalError (an OSError or RuntimeError) when the broker is away."""
+        """Send the chain. Raises BrokerAwayError."""
         signatures = [self._app.signature(name, args=(dict(payload),), immutable=True, queue=queue) for name in tasks]
-        chain(*signatures).apply_async(retry=False)
+        try:
+            chain(*signatures).apply_async(retry=False)
+        except (OperationalError, OSError) as error:
+            raise BrokerAwayError(str(error)) from error

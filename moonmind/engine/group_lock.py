@@ -1,21 +1,25 @@
 """One owner of a lock group on one machine: a file lock that the owner's children inherit.
 
-A token in the database cannot stop a child that still writes. So every child holds the lock too, and its process group
-is written into the lock file; a new owner first ends that group, then gets the lock.
+A token in the database cannot stop a child that still writes. So every child holds the lock too, and carries the lock's
+mark in its environment, as do its own children, whatever session they moved to. A new owner first ends all that carry
+the mark, then gets the lock, then works.
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from moonmind.utils.processes import end_group, start_time
+import psutil
 
+from moonmind.utils.processes import end_all
+
+MARK = "MOONMIND_LOCK"
+"""In the environment of every child: the lock file's path."""
 PATIENCE_SECONDS = 30.0
 """How long a new owner waits for one that is ending: longer than a group's grace and a heartbeat."""
 
@@ -28,7 +32,7 @@ class GroupLock:
     """Holds the file lock of a group inside the block."""
 
     def __init__(self, folder: Path, group: str, *, patience: float = PATIENCE_SECONDS) -> None:
-        self._path = folder / f"{group}.lock"
+        self._path = folder.resolve() / f"{group}.lock"
         self._patience = patience
         self._fd = -1
 
@@ -45,25 +49,28 @@ class GroupLock:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._fd)  # the record stays: an escaped child still holds the lock, and is found by it
+        os.close(self._fd)
 
     @property
     def fd(self) -> int:
         """The descriptor that children inherit."""
         return self._fd
 
-    def record(self, pid: int) -> None:
-        """Write down the process group that works under this lock now."""
-        content = json.dumps({"pid": pid, "started": start_time(pid)}).encode()
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, content, 0)
+    @property
+    def mark(self) -> dict[str, str]:
+        """What children carry in their environment."""
+        return {MARK: str(self._path)}
+
+    def end_children(self) -> None:
+        """End every process that works under this lock and is no worker, wherever it went."""
+        end_all([process for process in psutil.process_iter() if self._is_marked(process)])
 
     def _acquire(self) -> None:
         deadline = time.monotonic() + self._patience
         while not self._try():
             if time.monotonic() >= deadline:
                 raise GroupLockError(f"{self._path.name} is held by another process on this machine")
-            self._end_left_over()
+            self.end_children()
             time.sleep(0.05)
 
     def _try(self) -> bool:
@@ -73,11 +80,8 @@ class GroupLock:
             return False
         return True
 
-    def _end_left_over(self) -> None:
+    def _is_marked(self, process: psutil.Process) -> bool:
         try:
-            record = json.loads(os.pread(self._fd, 4096, 0))
-        except ValueError:
-            return
-        pid, started = record["pid"], record["started"]
-        if started is not None and start_time(pid) == started:
-            end_group(pid)
+            return process.environ().get(MARK) == str(self._path)
+        except (psutil.Error, OSError):  # gone, a zombie, or somebody else's
+            return False

@@ -48,8 +48,13 @@ class Wakeup:
     payload: Mapping[str, Any]
 
 
+class BrokerAwayError(Exception):
+    """The broker does not take messages now."""
+
+
 class Publisher(Protocol):
-    """Hands a chain to the broker. Returns when the broker has it; raises, within bounded time, when it has not."""
+    """Hands a chain to the broker. Returns when the broker has it; raises, within bounded time, when it has not:
+    BrokerAwayError when nothing can be sent now, anything else when it is about this message."""
 
     def publish(self, queue: str, tasks: tuple[str, ...], payload: Mapping[str, Any]) -> None: ...
 

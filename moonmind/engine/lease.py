@@ -17,6 +17,9 @@ LONGEST_BEAT_SECONDS = 2.0
 """How late a wish to cancel may be heard; a lease is extended at least three times before it lapses."""
 
 
+JOIN_SECONDS = 5.0
+
+
 class Heartbeat:
     """Extends a lease in the background. Inside the block, `check` is the fence.
 
@@ -34,6 +37,7 @@ class Heartbeat:
         self._done = threading.Event()
         self._stop = threading.Event()
         self._lost = False
+        self._deadline = time.monotonic() + lease
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{claim.id}", daemon=True)
 
     def __enter__(self) -> Self:
@@ -44,16 +48,16 @@ class Heartbeat:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._done.set()
-        self._thread.join()
+        self._thread.join(JOIN_SECONDS)  # a hung database must not hold the worker; the thread ends with its connection
 
     @property
     def must_stop(self) -> bool:
         """True once the lease is lost or somebody asked to cancel: end the command that runs."""
-        return self._stop.is_set()
+        return self._stop.is_set() or self._is_over
 
     def check(self) -> None:
         """Call it before every effect: asks the database. Raises LeaseLostError, CancelRequestedError."""
-        if self._lost:
+        if self._lost or self._is_over:
             raise LeaseLostError
         with self._engine.connect() as connection:
             cancel = self._jobs.check(connection, self._claim)
@@ -62,24 +66,28 @@ class Heartbeat:
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises as `check` does, as soon as there is a reason to."""
-        if self._stop.wait(seconds):
+        if self._stop.wait(seconds) or self._is_over:
             self.check()
 
+    @property
+    def _is_over(self) -> bool:
+        """By now the reaper may have given the job away, whatever became of the last extension."""
+        return time.monotonic() >= self._deadline
+
     def _run(self) -> None:
-        deadline = time.monotonic() + self._lease
         while not self._done.wait(min(self._lease / 3, LONGEST_BEAT_SECONDS)):
             try:
                 asked = time.monotonic()
                 with self._engine.begin() as connection:
                     cancel = self._jobs.extend(connection, self._claim, self._lease)
-                deadline = asked + self._lease
+                self._deadline = asked + self._lease
                 if cancel and self._cancellable:
                     self._stop.set()
             except LeaseLostError:
                 self._give_up()
                 return
             except SQLAlchemyError:
-                if time.monotonic() >= deadline:  # by now the reaper may have given the job away
+                if self._is_over:
                     self._give_up()
                     return
 

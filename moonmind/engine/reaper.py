@@ -50,3 +50,5 @@ class Reaper:
                 self.sweep()
             except SQLAlchemyError as error:
                 log.warning("reaper: %s; trying again", type(error).__name__)
+            except Exception:
+                log.exception("reaper: unexpected; trying again")

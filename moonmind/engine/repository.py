@@ -5,8 +5,8 @@ Everything works on a connection that the caller opened; nothing here commits. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy import (
     FromClause,
     Table,
     and_,
+    case,
     delete,
     exists,
     func,
@@ -83,10 +84,13 @@ class JobRepository:
             raise LeaseLostError
         return row[0] is not None
 
-    def check(self, connection: Connection, claim: Claim) -> bool:
-        """True when somebody asked to cancel. Raises LeaseLostError unless the claim still stands."""
+    def check(self, connection: Connection, claim: Claim, *, lock: bool = False) -> bool:
+        """True when somebody asked to cancel. Raises LeaseLostError unless the claim still stands.
+
+        With `lock` the row stays as it is until the transaction ends.
+        """
         asked = select(self.table.c.cancel_requested_at).where(self._owned(claim))
-        row = connection.execute(asked).one_or_none()
+        row = connection.execute(asked.with_for_update() if lock else asked).one_or_none()
         if row is None:
             raise LeaseLostError
         return row[0] is not None
@@ -113,7 +117,8 @@ class JobRepository:
     def take_back(self, connection: Connection, patience: float, limit: int = 100) -> list[StuckJob]:
         """Jobs whose lease lapsed, or that nobody claimed within `patience` seconds of their message.
 
-        Each gets a new epoch, so that whoever had it is fenced off. Jobs that wait for their lock group stay.
+        A lapsed one gets a new epoch, so that whoever had it is fenced off; for one that nobody had, a second message
+        of the same epoch does no harm. Jobs that wait for their lock group stay.
         """
         t = self.table
         lapsed = t.c.lease_expires_at < func.now()
@@ -132,7 +137,12 @@ class JobRepository:
         taken = (
             update(t)
             .where(t.c.id.in_(stuck))
-            .values(epoch=t.c.epoch + 1, lease_owner=None, lease_expires_at=None, woken_at=func.now())
+            .values(
+                epoch=t.c.epoch + case((lapsed, 1), else_=0),
+                lease_owner=None,
+                lease_expires_at=None,
+                woken_at=func.now(),
+            )
             .returning(t.c.id, t.c.epoch, t.c.next_step, t.c.queue)
         )
         return [StuckJob(*row) for row in connection.execute(taken)]
@@ -142,7 +152,7 @@ class JobRepository:
         t = self.table
         waiting = (
             select(t.c.id, t.c.epoch, t.c.next_step, t.c.queue)
-            .where(t.c.lock_group == lock_group, t.c.status == "pending")
+            .where(t.c.lock_group == lock_group, _waits(t))
             .order_by(t.c.priority.desc(), t.c.queued_at, t.c.id)
             .limit(1)
         )
@@ -162,11 +172,11 @@ class JobRepository:
                 other.c.priority == t.c.priority, tuple_(other.c.queued_at, other.c.id) < tuple_(t.c.queued_at, t.c.id)
             ),
         )
-        in_the_way = or_(other.c.holds_lock, and_(other.c.status == "pending", goes_first))
+        in_the_way = or_(other.c.holds_lock, and_(_waits(other), goes_first))
         blocked = (
             select(true())
             .where(other.c.lock_group == t.c.lock_group, other.c.id != t.c.id)
-            .where(other.c.completed_at.is_(None), in_the_way)
+            .where(in_the_way)
             .correlate(t)
         )
         return ~exists(blocked)
@@ -186,24 +196,47 @@ def add_to_outbox(connection: Connection, wakeup: Wakeup) -> None:
     connection.execute(text(f"NOTIFY {OUTBOX_CHANNEL}"))
 
 
-def take_from_outbox(connection: Connection, limit: int) -> list[tuple[int, Wakeup]]:
-    """The oldest messages that no other dispatcher has in hand, locked until the transaction ends."""
+def _waits(t: FromClause) -> ColumnElement[bool]:
+    """Could go on, and needs its lock group for that."""
+    return and_(t.c.completed_at.is_(None), t.c.status.in_(CLAIMABLE), ~t.c.holds_lock)
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A message in hand: how often sending it failed before."""
+
+    id: int
+    attempts: int
+    wakeup: Wakeup
+
+
+def take_from_outbox(connection: Connection) -> OutboxRow | None:
+    """The oldest due message that no other dispatcher has in hand, locked until the transaction ends."""
     o = OutboxMessage
-    taken = (
-        select(o.id, o.subject_kind, o.subject_id, o.queue, o.tasks, o.payload)
-        .order_by(o.id)
-        .limit(limit)
+    due = (
+        select(o.id, o.attempts, o.subject_kind, o.subject_id, o.queue, o.tasks, o.payload)
+        .where(o.not_before <= func.now())
+        .order_by(o.not_before, o.id)
+        .limit(1)
         .with_for_update(skip_locked=True)
     )
-    return [
-        (row.id, Wakeup(row.subject_kind, row.subject_id, row.queue, tuple(row.tasks), row.payload))
-        for row in connection.execute(taken)
-    ]
+    row = connection.execute(due).one_or_none()
+    if row is None:
+        return None
+    wakeup = Wakeup(row.subject_kind, row.subject_id, row.queue, tuple(row.tasks), row.payload)
+    return OutboxRow(row.id, row.attempts, wakeup)
 
 
-def delete_from_outbox(connection: Connection, ids: Sequence[int]) -> None:
-    """Forget messages that the broker has."""
-    connection.execute(delete(OutboxMessage).where(OutboxMessage.id.in_(ids)))
+def delete_from_outbox(connection: Connection, number: int) -> None:
+    """Forget a message that the broker has."""
+    connection.execute(delete(OutboxMessage).where(OutboxMessage.id == number))
+
+
+def postpone_in_outbox(connection: Connection, number: int, seconds: float) -> None:
+    """Keep a message that could not be sent, due again in `seconds`."""
+    o = OutboxMessage
+    later = {"attempts": o.attempts + 1, "not_before": func.now() + timedelta(seconds=seconds)}
+    connection.execute(update(o).where(o.id == number).values(later))
 
 
 def append_event(

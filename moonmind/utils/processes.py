@@ -37,6 +37,18 @@ def end_group(pid: int, *, grace: float = GRACE_SECONDS) -> None:
         family = [*family, *_family(pid)]
 
 
+def end_all(processes: list[psutil.Process], *, grace: float = GRACE_SECONDS) -> None:
+    """End these processes, politely first; returns when all are gone."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for process in processes:
+            _signal(process, number)
+        deadline = time.monotonic() + grace
+        while (processes := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if not processes:
+            return
+
+
 def _family(pid: int) -> list[psutil.Process]:
     try:
         leader = psutil.Process(pid)

@@ -24,7 +24,7 @@ def test_a_log_can_be_read_from_its_first_byte_while_it_is_written(store: DiskAr
         log.write("one\n")
         assert store.read_from(RUN, "build.log", 0, 100) == b"one\n"
         log.write("tw\udcc3o\n")
-        info = log.finish()
+        (info,) = log.finish()
     content = store.get(RUN, "build.log")
     assert content == b"one\ntw?o\n"
     assert (info.size_bytes, info.sha256) == (len(content), hashlib.sha256(content).hexdigest())
@@ -36,7 +36,7 @@ def test_a_log_opened_again_goes_on_where_it_was(store: DiskArtifactStore) -> No
     for text in ("a\n", "b\n"):
         with store.open_log(RUN, ArtifactType.BUILD_LOG, "build.log", StepName.BUILD) as log:
             log.write(text)
-            assert log.finish().sha256
+            assert log.finish()[0].sha256
     assert store.get(RUN, "build.log") == b"a\nb\n"
 
 
@@ -48,6 +48,15 @@ def test_a_log_over_its_limit_is_cut_and_says_so(store: DiskArtifactStore) -> No
     assert content
     assert len(content) < 1100
     assert content.endswith(b"[log limit reached: the rest was dropped]\n")
+
+
+def test_a_log_that_the_disk_does_not_take_fails_nobody(store: DiskArtifactStore, tmp_path: Path) -> None:
+    store.folder(RUN).parent.mkdir(parents=True)
+    store.folder(RUN).write_text("a file where the run's folder should be")
+    with store.open_log(RUN, ArtifactType.BUILD_LOG, "build.log", StepName.BUILD) as log:
+        log.write("lost\n")
+        assert log.finish() == ()
+    assert store.describe(RUN, ArtifactType.BUILD_LOG, "build.log", StepName.BUILD) is None
 
 
 def test_a_whole_file_replaces_the_one_before(store: DiskArtifactStore, tmp_path: Path) -> None:

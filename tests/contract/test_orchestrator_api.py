@@ -9,6 +9,7 @@ import uuid
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from api_service.main import create_app
 from moonmind.access.keys import hash_key, make_key
@@ -90,6 +91,7 @@ def test_an_unknown_service_is_told_the_known_ones(client: TestClient) -> None:
         ({**FIX, "instruction": ""}, "instruction"),
         ({**FIX, "instruction": " \n\t "}, "instruction"),
         ({**FIX, "instruction": "", "target_service": "nosuch"}, "instruction"),
+        ({**FIX, "instruction": "\u200b\u200b"}, "instruction"),
         ({**FIX, "instruction": "x" * 4001}, "instruction"),
         ({**FIX, "instruction": 7}, "instruction"),
         ({**FIX, "priority": "urgent"}, "priority"),
@@ -234,7 +236,17 @@ def test_runs_can_be_filtered(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "cursor=x", "cursor=W10=", "status=odd", "created_after=2026-01-01T00:00:00"]
+    "query",
+    [
+        "q=%00",
+        "service=a%00",
+        "limit=0",
+        "limit=101",
+        "cursor=x",
+        "cursor=W10=",
+        "status=odd",
+        "created_after=2026-01-01T00:00:00",
+    ],
 )
 def test_a_wrong_query_is_refused(client: TestClient, query: str) -> None:
     assert client.get(f"{RUNS}?{query}").status_code == 422
@@ -287,9 +299,11 @@ def test_readiness_fails_when_the_schema_is_of_another_release(stranger: TestCli
     assert (ready.status_code, ready.json()["migrations"]) == (503, "behind")
 
 
-def test_a_database_that_is_away_is_503_and_says_so(client: TestClient, database: Engine) -> None:
-    with database.begin() as connection:
-        connection.execute(text("ALTER TABLE api_keys RENAME TO away"))
+def test_a_database_that_is_away_is_503_and_says_so(
+    client: TestClient, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = OperationalError("SELECT secret FROM api_keys", {}, Exception("refused"))
+    monkeypatch.setattr(Engine, "connect", lambda self: (_ for _ in ()).throw(refused))
     answer = client.get(RUNS)
     assert (answer.status_code, answer.json()["error"]) == (503, "database_unavailable")
     assert "api_keys" not in answer.text

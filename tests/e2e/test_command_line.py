@@ -17,7 +17,8 @@ def moonmind(home: Path, *args: str, **env: str) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("up",), ("down",), ("demo",), ("services",), ("runs",), ("runs", "create"), ("keys",), ("analyze",)]
+    "command",
+    [(), ("up",), ("down",), ("demo",), ("services",), ("runs",), ("runs", "create"), ("keys",), ("analyze",)],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
     done = moonmind(tmp_path, *command, "--help")

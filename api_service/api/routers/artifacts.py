@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
 from api_service.api.context import Context, context_of
@@ -59,8 +61,12 @@ def read_content(
         return Response(status_code=304, headers={"ETag": etag})
     name = PurePosixPath(row["path"]).name
     headers = {**HEADERS, "ETag": etag, "Content-Disposition": f'attachment; filename="{_plain(name)}"'}
-    content = context.tools.artifacts.read_from(run_id, row["path"], 0, row["size_bytes"])
-    return Response(content, media_type="application/octet-stream", headers=headers)
+    pieces = context.tools.artifacts.chunks(run_id, row["path"])
+    try:
+        first = next(pieces, b"")
+    except OSError:
+        raise Problem(404, "artifact_gone", "the file is gone", "It was removed from the artifact folder.") from None
+    return StreamingResponse(chain([first], pieces), media_type="application/octet-stream", headers=headers)
 
 
 def _plain(name: str) -> str:

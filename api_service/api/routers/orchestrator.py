@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import AwareDatetime, StringConstraints
+from pydantic import AwareDatetime
 
 from api_service.api.context import Context, context_of
 from api_service.api.cursors import decode_cursor, encode_cursor
@@ -32,6 +32,9 @@ from moonmind.workflows.orchestrator.use_cases import (
 
 PROBLEM: dict[str, Any] = {"model": ProblemDetails, "content": {"application/problem+json": {}}}
 REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 422, 503), PROBLEM)
+
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL's text cannot hold it."""
 
 router = APIRouter(prefix="/orchestrator", tags=["runs"], route_class=StrictRoute, responses=REFUSALS)
 
@@ -103,12 +106,12 @@ def list_runs(
     context: Use,
     person: Viewer,
     status: Annotated[list[RunStatus], Query()] = [],  # noqa: B006 - read by the framework, never changed
-    service: Annotated[str | None, Query(max_length=63)] = None,
+    service: Annotated[str | None, Query(max_length=63, pattern=NO_NUL)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=500)] = None,
     created_after: AwareDatetime | None = None,
     created_before: AwareDatetime | None = None,
-    q: Annotated[str | None, Query(max_length=200, description="Text in the instruction"), StringConstraints()] = None,
+    q: Annotated[str | None, Query(max_length=200, pattern=NO_NUL, description="Text in the instruction")] = None,
 ) -> dict[str, Any]:
     """A page of runs and the cursor of the next one."""
     wanted = read_models.RunFilter(

@@ -26,7 +26,7 @@ _ONLY_REBUILD = re.compile(r"\b(re-?build|re-?deploy|re-?create|re-?install)\b",
 _WANTS_CHANGE = re.compile(
     r"\b(fix\w*|repair\w*|mend\w*|heal\w*|solve\w*|resolve\w*|diagnos\w*|analy[sz]e\w*|add|adds|adding|install|"
     r"change\w*|edit\w*|patch\w*|update\w*|upgrade\w*|downgrade\w*|pin\w*|remove\w*|replace\w*|missing|broken|"
-    r"dependenc\w+|error\w*|fail\w*|crash\w*|module|import|package|why)\b",
+    r"not|never|nothing|without|don'?t|no|dependenc\w+|error\w*|fail\w*|crash\w*|module|import|package|why)\b",
     re.IGNORECASE,
 )
 
@@ -35,7 +35,8 @@ def skipped_steps(instruction: str) -> frozenset[StepName]:
     """Steps that an instruction in plain words leaves out.
 
     One that only asks to rebuild skips patch, one that only asks to restart skips build too. Any word that speaks of a
-    fault or a change means a fix, which skips nothing: analyze decides, and a wrong guess here could not be undone.
+    fault or a change, or says what not to do, means a fix, which skips nothing: analyze decides then, and a wrong guess
+    here could not be undone.
     """
     if _WANTS_CHANGE.search(instruction):
         return frozenset()
@@ -78,10 +79,13 @@ def is_skipped(plan: ActionPlan, step: StepName) -> bool:
 def plan_digest(
     context: Mapping[str, JsonValue], edits: Iterable[Edit], changes: Iterable[FileChange], steps: Iterable[PlanStep]
 ) -> str:
-    """SHA-256 over service, steps, edits and file hashes: equal plans have equal digests, whatever their ids."""
+    """SHA-256 over service, the names of the steps that are done, edits and file hashes.
+
+    Never over ids, times or time-outs: a plan that does the same has the same digest, and approvals stay valid for it.
+    """
     body = {
         "service": dict(context),
-        "steps": [step.model_dump(mode="json") for step in steps],
+        "steps": [step.name for step in steps if step.parameters.get("skip") is not True],
         "edits": [edit.model_dump(mode="json") for edit in edits],
         "changes": [change.model_dump(mode="json") for change in changes],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 import traceback
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from moonmind.engine.jobs import CancelRequestedError, LeaseLostError
 from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure, StepName
+from moonmind.utils.text import printable
 from moonmind.workflows.orchestrator.action_plan import is_skipped
 from moonmind.workflows.orchestrator.command_gate import CommandGate
 from moonmind.workflows.orchestrator.ports import (
@@ -42,7 +44,7 @@ LOGS: dict[StepName, tuple[ArtifactType, str]] = {
 }
 
 ROLLBACK_ATTEMPTS = 20
-"""Crashes within rollback before it is given up as not verified. An engine that is away does not count."""
+"""Workers that fall silent within rollback before it is given up as not verified. Waiting does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +80,24 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
                 result = _skip(step) if skipped else STEPS[step](context)
-                heartbeat.check()
             event: Event = StepDone(step) if result.verified is None else RollbackDone(result.verified)
-            message = result.message
+            message = printable(result.message)
         except (LeaseLostError, SQLAlchemyError):
             raise
         except Exception as error:  # anything else is this attempt's failure, never the worker's
             event, message = _failed(step, error, log)
         progress = context.progress if context else read_progress(claimed.run.progress)
         _say_end(step, log, event, message)
-        kept = (*(context.kept if context else ()), log.finish())
+        kept = (*_earlier_logs(tools, claimed), *(context.kept if context else ()), *log.finish())
     return AttemptResult(event, message, progress, kept, result, skipped)
+
+
+def _earlier_logs(tools: Toolbox, claimed: ClaimedRun) -> list[ArtifactInfo]:
+    """Logs of attempts whose worker fell silent before it could list them."""
+    step = StepName(claimed.claim.step)
+    names = [log_name(step, attempt) for attempt in range(1, claimed.claim.attempt)]
+    found = (tools.artifacts.describe(claimed.run.id, LOGS[step][0], name, step) for name in names)
+    return [info for info in found if info is not None]
 
 
 def read_progress(stored: Any) -> Progress:
@@ -99,7 +108,7 @@ def read_progress(stored: Any) -> Progress:
 
 def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> None:
     most = ROLLBACK_ATTEMPTS if step is StepName.ROLLBACK else tools.step_attempts
-    if claimed.claim.attempt > most:
+    if claimed.interruptions >= most:
         raise StepFailedError("gave_up", f"{step} was interrupted {most} times")
 
 
@@ -114,15 +123,22 @@ def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]
         case GroupLockError():
             return MustWait(), str(error)
         case EngineUnavailableError() if step is StepName.ROLLBACK:
-            return MustWait(), error.reason
-        case StepFailedError():
-            failure = Failure(code=error.code, reason=error.reason)
-        case _:
-            log.write("".join(traceback.format_exception(error)))
-            failure = Failure(code="internal_error", reason=f"{type(error).__name__} in {step}; its log says where")
+            return MustWait(), printable(error.reason)
+    failure = _failure(step, error, log)
     if step is not StepName.ROLLBACK:
         return StepFailed(step, failure), failure.reason
     return (RollbackDone(verified=False) if failure.code == "gave_up" else MustWait()), failure.reason
+
+
+def _failure(step: StepName, error: Exception, log: LogSink) -> Failure:
+    match error:
+        case StepFailedError():
+            return Failure(code=error.code, reason=printable(error.reason))
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Failure(code="disk_full", reason=f"no space left in {step}")
+        case _:
+            log.write("".join(traceback.format_exception(error)))
+            return Failure(code="internal_error", reason=f"{type(error).__name__} in {step}; its log says where")
 
 
 def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from sqlalchemy import Engine, text
 from api_service.db.session import make_engine
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
+from moonmind.engine.group_lock import GroupLock
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.health import RealHealthProbe
 from moonmind.workflows.orchestrator.metrics import make_metrics
@@ -70,6 +72,7 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
             return SupervisedService(ServicePlace(catalog.home, name), catalog.workspace(name), profile.process)
 
 
+@cache
 def expected_schema() -> str | None:
     """The newest migration that this code knows."""
     config = Config()
@@ -106,9 +109,10 @@ def prepare_service(settings: Settings, name: str, log: Callable[[str], None], *
     catalog = ServiceCatalog(settings.home, settings.services)
     runtime, timeouts = make_runtime(catalog, name), catalog.get(name).timeouts
     runner, sink = SubprocessRunner(os.environ), _Sink(log)
-    if rebuild or not ServicePlace(settings.home, name).current.exists():
-        runtime.build(lambda command: runner.run(command, log=sink, timeout=timeouts.build))
-    runtime.restart(lambda command: runner.run(command, log=sink, timeout=timeouts.restart))
+    with GroupLock(settings.var / "locks", catalog.get(name).lock_group or name):
+        if rebuild or not ServicePlace(settings.home, name).current.exists():
+            runtime.build(lambda command: runner.run(command, log=sink, timeout=timeouts.build))
+        runtime.restart(lambda command: runner.run(command, log=sink, timeout=timeouts.restart))
 
 
 @dataclass(frozen=True, slots=True)

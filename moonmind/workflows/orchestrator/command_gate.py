@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from moonmind.engine.group_lock import GroupLock
 from moonmind.engine.lease import Heartbeat
@@ -34,13 +34,14 @@ class CommandGate:
         if not command.quiet:
             self.log.write("$ " + " ".join(command.argv) + "\n")
         done = self.runner.run(
-            command,
+            replace(command, env={**command.env, **self.lock.mark}),
             log=self.log,
             timeout=max(LEAST_SECONDS, self._timeout(command)),
             inherit_fds=(self.lock.fd,),
-            on_start=self.lock.record,
             should_stop=lambda: self.heartbeat.must_stop,
         )
+        if not command.quiet:
+            self.lock.end_children()
         if self.heartbeat.must_stop:
             self.heartbeat.check()
         return done

@@ -72,7 +72,6 @@ class SubprocessRunner:
         log: LogSink,
         timeout: float,
         inherit_fds: tuple[int, ...] = (),
-        on_start: Callable[[int], None] = lambda pid: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> CommandResult:
         """Run to the end, to `timeout` seconds or until `should_stop`; nothing of the child is left afterwards.
@@ -81,7 +80,6 @@ class SubprocessRunner:
         """
         child = self._start(command, inherit_fds)
         try:
-            on_start(child.pid)
             out = _Output(None, ANSWER_BYTES) if command.quiet else _Output(log, TAIL_BYTES)
             err = _Output(log, TAIL_BYTES)
             timed_out = _listen(child, out, err, time.monotonic() + timeout, should_stop)

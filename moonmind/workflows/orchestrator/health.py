@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 import httpx
@@ -31,9 +32,16 @@ def _engine_says(state: ServiceState) -> str | None:
 
 
 def _ask(url: str, expected: int) -> str | None:
+    client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False)
+    # httpx bounds each read, not the whole: a service that sends a byte now and then would be waited for without end.
+    end = threading.Timer(TIMEOUT_SECONDS, client.close)
+    end.start()
     try:
-        with httpx.stream("GET", url, timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as answer:
+        with client.stream("GET", url) as answer:
             status = answer.status_code
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, RuntimeError) as error:
         return f"{url}: {error or type(error).__name__}"
+    finally:
+        end.cancel()
+        client.close()
     return None if status == expected else f"{url}: {status}, expected {expected}"

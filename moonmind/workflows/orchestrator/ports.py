@@ -60,7 +60,6 @@ class CommandRunner(Protocol):
         log: LogSink,
         timeout: float,
         inherit_fds: tuple[int, ...] = (),
-        on_start: Callable[[int], None] = lambda pid: None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> CommandResult: ...
 
@@ -243,22 +242,26 @@ class IndexUnavailableError(StepFailedError):
 
 
 class OpenLog(LogSink, Protocol):
-    """A log being written; `finish` closes it and says what was written."""
+    """A log being written; `finish` says what was written: nothing when the disk did not take it."""
 
     path: str
 
-    def finish(self) -> ArtifactInfo: ...
+    def finish(self) -> tuple[ArtifactInfo, ...]: ...
 
 
 class ArtifactStore(Protocol):
     """Files of runs, addressed by run id and relative path; the API never sees where they lie."""
 
     def open_log(self, run_id: UUID, kind: ArtifactType, name: str, step: StepName) -> AbstractContextManager[OpenLog]:
-        """Open (append) a log; it exists from now on, whatever happens next."""
+        """Open (append) a log; it exists from now on, whatever happens next. Never fails a step: see `OpenLog`."""
         ...
 
     def put(self, run_id: UUID, kind: ArtifactType, path: str, content: bytes, step: StepName) -> ArtifactInfo:
         """Write a whole file: temporary file, fsync, rename. An existing one is kept when its bytes are the same."""
+        ...
+
+    def describe(self, run_id: UUID, kind: ArtifactType, path: str, step: StepName) -> ArtifactInfo | None:
+        """What a file holds now, None when there is none."""
         ...
 
     def get(self, run_id: UUID, path: str) -> bytes | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
 from sqlalchemy import Connection, Engine, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
@@ -39,6 +40,7 @@ from moonmind.workflows.orchestrator.run_state import Decision, steps_from
 
 SUBJECT = "run"
 PRIORITIES: Mapping[str, int] = {"normal": 0, "high": 10}
+ONE_ACTIVE = "uq_orchestrator_runs_active"
 JOBS = JobRepository(OrchestratorRun.__table__)
 
 
@@ -68,6 +70,8 @@ class ClaimedRun:
     run: RunSnapshot
     plan: ActionPlan
     lock_group: str
+    interruptions: int
+    """How often a worker fell silent in this step; waiting for something is no interruption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +112,10 @@ class RunStore:
         try:
             with self.transaction() as runs:
                 return runs.claim(run, epoch, step, owner=owner, lease=lease, task=task)
-        except IntegrityError:  # another run of the lock group was claimed in the same instant: this one waits
-            return None
+        except IntegrityError as error:
+            if isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == ONE_ACTIVE:
+                return None  # another run of the lock group was claimed in the same instant: this one waits
+            raise
 
 
 class RunRepository:
@@ -161,7 +167,7 @@ class RunRepository:
         if row is None:
             return None
         attempt: int = row["attempt"]
-        self._close_left_open(run, step, attempt)
+        interruptions = self._close_left_open(run, step, attempt)
         opened = {"state": TaskState.STARTED, "task_id": task, "started_at": func.now()}
         key = {"run_id": run, "step": step, "attempt": attempt}
         self._connection.execute(
@@ -171,7 +177,14 @@ class RunRepository:
         )
         self._event(run, owner, "step_started", {"step": step, "attempt": attempt, "epoch": epoch})
         claim = Claim(run, epoch, step, owner, attempt)
-        return ClaimedRun(claim, _snapshot(row), self._plan(row["plan_id"]), row["lock_group"])
+        return ClaimedRun(claim, _snapshot(row), self._plan(row["plan_id"]), row["lock_group"], interruptions)
+
+    def is_cancelled(self, claim: Claim) -> bool:
+        """Whether somebody asked to cancel; the row stays locked, so the answer holds until this transaction ends.
+
+        Raises LeaseLostError.
+        """
+        return JOBS.check(self._connection, claim, lock=True)
 
     def save_progress(self, claim: Claim, progress: Mapping[str, Any]) -> None:
         """Remember an intent before its effect. Raises LeaseLostError."""
@@ -255,13 +268,14 @@ class RunRepository:
             )
         )
 
-    def _close_left_open(self, run: UUID, step: StepName, attempt: int) -> None:
+    def _close_left_open(self, run: UUID, step: StepName, attempt: int) -> int:
+        """Close what a silent worker left open; how many attempts of this step ended so."""
         s = SpecWorkflowTaskState
-        self._connection.execute(
-            update(s)
-            .where(s.run_id == run, s.step == step, s.attempt < attempt, s.state == TaskState.STARTED)
-            .values(state=TaskState.FAILURE, message="the worker fell silent", finished_at=func.now())
-        )
+        earlier = (s.run_id == run, s.step == step, s.attempt < attempt)
+        silent = {"state": TaskState.FAILURE, "message": "the worker fell silent", "finished_at": func.now()}
+        self._connection.execute(update(s).where(*earlier, s.state == TaskState.STARTED).values(silent))
+        failed = select(func.count()).select_from(s).where(*earlier, s.state == TaskState.FAILURE)
+        return int(self._connection.execute(failed).scalar_one())
 
     def _add_artifacts(self, run: UUID, artifacts: Sequence[ArtifactInfo]) -> list[UUID]:
         if not artifacts:

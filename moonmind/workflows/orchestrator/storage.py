@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,12 @@ from uuid import UUID
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, StepName
 from moonmind.workflows.orchestrator.ports import OpenLog, PathRefusedError
 
+process_log = logging.getLogger(__name__)
+
 FOLDER = "spec_workflows"
 CHUNK = 64 * 1024
-FILE_MODE = 0o640
+NO_FILE = -1
+FILE_MODE = 0o600
 """A service's files and logs may hold what is not for everybody on the machine."""
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
@@ -34,15 +38,32 @@ class DiskArtifactStore:
 
     @contextmanager
     def open_log(self, run_id: UUID, kind: ArtifactType, name: str, step: StepName) -> Iterator[OpenLog]:
-        """A log that exists from now on and is on disk, whatever happens next."""
-        path = self._path(run_id, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
-        log = _DiskLog(fd, name, kind, step, self.log_limit, os.fstat(fd).st_size)
+        """A log that exists from now on and is on disk, whatever happens next; without space there is none."""
+        log = _DiskLog(self._open_log(run_id, name), name, kind, step, self.log_limit)
         try:
             yield log
         finally:
             log.close()
+
+    def describe(self, run_id: UUID, kind: ArtifactType, path: str, step: StepName) -> ArtifactInfo | None:
+        """What a file holds now, None when there is none."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            for piece in self.chunks(run_id, path):
+                digest.update(piece)
+                size += len(piece)
+        except OSError:
+            return None
+        return ArtifactInfo(type=kind, path=path, sha256=digest.hexdigest(), size_bytes=size, step=step)
+
+    def _open_log(self, run_id: UUID, name: str) -> int:
+        path = self._path(run_id, name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
+        except OSError as error:
+            process_log.error("artifacts: no %s: %s", name, error.strerror)
+            return NO_FILE
 
     def put(self, run_id: UUID, kind: ArtifactType, path: str, content: bytes, step: StepName) -> ArtifactInfo:
         """Write a whole file: temporary file, fsync, rename, fsync of the folder."""
@@ -96,40 +117,58 @@ class DiskArtifactStore:
 
 @dataclass(slots=True)
 class _DiskLog:
+    """Never the reason for a step to fail: what the disk does not take is dropped, and our own log says so."""
+
     fd: int
     path: str
     kind: ArtifactType
     step: StepName
     limit: int
-    size: int
-    full: bool = field(default=False)
+    size: int = field(default=0)
+    closed: bool = field(default=False)
+
+    def __post_init__(self) -> None:
+        self.closed = self.fd == NO_FILE
+        self.size = 0 if self.closed else os.fstat(self.fd).st_size
 
     def write(self, text: str) -> None:
         """Append; every write is on its way to the disk when it returns, so that a killed step has its log."""
         data = text.encode("utf-8", errors="replace")
-        if self.full:
+        if self.closed:
             return
         if self.size + len(data) > self.limit:
             data = data[: max(0, self.limit - self.size)] + b"\n[log limit reached: the rest was dropped]\n"
-            self.full = True
-        while data:
-            written = os.write(self.fd, data)
-            self.size += written
-            data = data[written:]
+            self.closed = True
+        try:
+            while data:
+                written = os.write(self.fd, data)
+                self.size += written
+                data = data[written:]
+        except OSError as error:
+            process_log.error("artifacts: the rest of %s was dropped: %s", self.path, error.strerror)
+            self.closed = True
 
-    def finish(self) -> ArtifactInfo:
-        """What was written, hashed from the disk."""
-        os.fsync(self.fd)
+    def finish(self) -> tuple[ArtifactInfo, ...]:
+        """What was written, hashed from the disk; nothing when there is no file."""
+        if self.fd == NO_FILE:
+            return ()
         digest, size = hashlib.sha256(), 0
-        while piece := os.pread(self.fd, CHUNK, size):
-            digest.update(piece)
-            size += len(piece)
-        return ArtifactInfo(type=self.kind, path=self.path, sha256=digest.hexdigest(), size_bytes=size, step=self.step)
+        try:
+            os.fsync(self.fd)
+            while piece := os.pread(self.fd, CHUNK, size):
+                digest.update(piece)
+                size += len(piece)
+        except OSError as error:
+            process_log.error("artifacts: %s is not recorded: %s", self.path, error.strerror)
+            return ()
+        info = ArtifactInfo(type=self.kind, path=self.path, sha256=digest.hexdigest(), size_bytes=size, step=self.step)
+        return (info,)
 
     def close(self) -> None:
-        if self.fd >= 0:
+        if self.fd != NO_FILE:
             os.close(self.fd)
-            self.fd = -1
+            self.fd = NO_FILE
+            self.closed = True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from uuid import UUID
 
 from moonmind.engine.events import canonical_json
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
-from moonmind.schemas.workflow_models import ArtifactType, Failure, Priority, RunStatus, StepName, TaskState
+from moonmind.schemas.workflow_models import (
+    ArtifactInfo,
+    ArtifactType,
+    Failure,
+    Priority,
+    RunStatus,
+    StepName,
+    TaskState,
+)
 from moonmind.workflows.orchestrator.action_plan import build_plan, kind_of
 from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute, perform
 from moonmind.workflows.orchestrator.ports import StepFailedError
@@ -52,7 +60,9 @@ class RunRequest:
 
     def digest(self) -> str:
         """What makes two requests the same."""
-        return hashlib.sha256(canonical_json(asdict(self)).encode()).hexdigest()
+        said = {item.name: getattr(self, item.name) for item in fields(self)}
+        told = {item.name for item in fields(self) if said[item.name] != item.default}  # a later field changes nothing
+        return hashlib.sha256(canonical_json({name: said[name] for name in told}).encode()).hexdigest()
 
 
 def submit_run(tools: Toolbox, request: RunRequest, requester: str, new_id: Callable[[], UUID]) -> UUID:
@@ -60,9 +70,9 @@ def submit_run(tools: Toolbox, request: RunRequest, requester: str, new_id: Call
 
     Raises UnknownServiceError, IdempotencyConflictError.
     """
-    profile = tools.catalog.get(request.target_service)
     if same := _find_same(tools, request, requester):
         return same
+    profile = tools.catalog.get(request.target_service)
     number = new_id()
     new = NewRun(
         id=number,
@@ -115,13 +125,13 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
         with Heartbeat(tools.store.engine, JOBS, claimed.claim, tools.lease, cancellable=forward) as heartbeat:
             began = time.monotonic()
             attempt = perform(tools, claimed, heartbeat)
-            failed = isinstance(attempt.event, StepFailed)
-            tools.metrics.step_ended(step, succeeded=not failed, seconds=time.monotonic() - began)
-            decision = decide(_state(claimed, attempt), attempt.event)
-            _record(tools, claimed, decision, attempt)
+            seconds = time.monotonic() - began
+            event, decision = _record(tools, claimed, attempt)
     except LeaseLostError:
         return False
+    tools.metrics.step_ended(step, succeeded=isinstance(event, StepDone), seconds=seconds)
     if decision.next_step is None:
+        tools.metrics.run_ended(decision.status, _run_seconds(tools, claimed))
         _tidy_up(tools, claimed, attempt)
     return decision.chain_goes_on
 
@@ -138,32 +148,50 @@ def _find_same(tools: Toolbox, request: RunRequest, requester: str) -> UUID | No
     return found[0]
 
 
-def _state(claimed: ClaimedRun, attempt: AttemptResult) -> RunState:
-    return RunState(StepName(claimed.claim.step), touched=attempt.progress.touched, dry_run=claimed.run.dry_run)
+def _record(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:
+    """Decide on the locked row, where a wish to cancel is either seen or too late, and write it all at once."""
+    step = StepName(claimed.claim.step)
+    state = RunState(step, touched=attempt.progress.touched, dry_run=claimed.run.dry_run)
+    with tools.store.transaction() as runs:
+        cancelled = runs.is_cancelled(claimed.claim)
+        event = StepCancelled(step) if cancelled and isinstance(attempt.event, StepDone) else attempt.event
+        decision = decide(state, event)
+        ends = decision.next_step is None
+        seconds = runs.step_seconds(claimed.run.id) if ends else None
+        metrics = _keep_metrics(tools, claimed, seconds) if seconds is not None else ()
+        runs.record(claimed, decision, _step_record(attempt, event, (*attempt.artifacts, *metrics), seconds))
+    return event, decision
 
 
-def _record(tools: Toolbox, claimed: ClaimedRun, decision: Decision, attempt: AttemptResult) -> None:
-    seconds = _step_seconds(tools, claimed) if decision.next_step is None else None
-    artifacts = attempt.artifacts
-    if seconds is not None:
-        content = (canonical_json({"steps": seconds, "total": round(sum(seconds.values()), 3)}) + "\n").encode()
-        step = StepName(claimed.claim.step)
-        artifacts += (tools.artifacts.put(claimed.run.id, ArtifactType.METRICS, "metrics.json", content, step),)
-    outcome = StepRecord(
-        state=_task_state(attempt.event),
+def _step_record(
+    attempt: AttemptResult, event: Event, artifacts: tuple[ArtifactInfo, ...], seconds: Mapping[str, float] | None
+) -> StepRecord:
+    return StepRecord(
+        state=_task_state(event),
         message=attempt.message,
         skipped=attempt.skipped,
         artifacts=artifacts,
         progress=asdict(attempt.progress),
         plan=attempt.result.plan if attempt.result else None,
-        failure=_failure(attempt.event),
-        rollback_verified=attempt.event.verified if isinstance(attempt.event, RollbackDone) else None,
+        failure=_failure(event),
+        rollback_verified=event.verified if isinstance(event, RollbackDone) else None,
         metrics=seconds,
     )
+
+
+def _keep_metrics(tools: Toolbox, claimed: ClaimedRun, seconds: Mapping[str, float]) -> tuple[ArtifactInfo, ...]:
+    """`metrics.json`, if the disk takes it: no run fails for want of its metrics, which the row holds as well."""
+    content = (canonical_json({"steps": dict(seconds), "total": round(sum(seconds.values()), 3)}) + "\n").encode()
+    step = StepName(claimed.claim.step)
+    try:
+        return (tools.artifacts.put(claimed.run.id, ArtifactType.METRICS, "metrics.json", content, step),)
+    except OSError:
+        return ()
+
+
+def _run_seconds(tools: Toolbox, claimed: ClaimedRun) -> float:
     with tools.store.transaction() as runs:
-        runs.record(claimed, decision, outcome)
-    if seconds is not None:
-        tools.metrics.run_ended(decision.status, sum(seconds.values()))
+        return sum(runs.step_seconds(claimed.run.id).values())
 
 
 def _failure(event: Event) -> Failure | None:
@@ -184,11 +212,6 @@ def _task_state(event: Event) -> TaskState:
             return TaskState.RETRY
         case StepFailed() | StepCancelled():
             return TaskState.FAILURE
-
-
-def _step_seconds(tools: Toolbox, claimed: ClaimedRun) -> dict[str, float]:
-    with tools.store.transaction() as runs:
-        return runs.step_seconds(claimed.run.id)
 
 
 def _tidy_up(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult) -> None:

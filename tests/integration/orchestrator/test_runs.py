@@ -3,6 +3,7 @@ behind, and what a crash at any point leads to."""
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import uuid
@@ -19,7 +20,8 @@ from moonmind.config.settings import load_settings
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
-from moonmind.workflows.orchestrator import read_models
+from moonmind.workflows.orchestrator import read_models, use_cases
+from moonmind.workflows.orchestrator.attempt import log_name
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.ports import Command, Execute, Release, StepFailedError
@@ -421,6 +423,8 @@ def test_a_worker_that_dies_after_a_step_but_before_its_record_is_made_good(
     house.deliver()
     detail = house.detail(run)
     assert detail["status"] == "succeeded"
+    paths = {artifact["path"] for artifact in detail["artifacts"]}
+    assert {log_name(StepName(crashing), 1), log_name(StepName(crashing), 2)} <= paths
     attempts = [(s["attempt"], s["status"]) for s in detail["steps"] if s["name"] == crashing]
     assert attempts == [(1, "failed"), (2, "succeeded")]
     assert house.files(run)["pre-images/requirements.txt"] == BROKEN
@@ -474,6 +478,104 @@ def test_rollback_waits_for_an_engine_that_is_away(house: House) -> None:
     house.deliver()
     detail = house.detail(run)
     assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", True)
+
+
+def test_waiting_for_an_engine_is_not_counted_as_crashing(house: House) -> None:
+    house.runtime.works = lambda text: False
+    run = house.submit()
+    for name in STEPS[:-1]:
+        assert house.step(run, name)
+    assert not house.step(run, "verify")
+    house.runtime.away = True
+    house.deliver()
+    for _ in range(25):
+        house.reap()
+        house.deliver()
+    assert house.detail(run)["status"] == "running"
+    house.runtime.away = False
+    house.reap()
+    house.deliver()
+    assert (house.detail(run)["status"], house.detail(run)["rollback_verified"]) == ("rolled_back", True)
+
+
+def test_a_restart_that_breaks_a_healthy_service_is_undone_and_checked(house: House) -> None:
+    house.runtime.works = lambda text: house.runtime.starts != 1
+    run = house.submit("restart it")
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", True)
+    assert (house.runtime.starts, house.runtime.healthy) == (2, True)
+
+
+def test_a_restart_that_cannot_be_undone_is_the_alarm(house: House) -> None:
+    house.runtime.works = lambda text: house.runtime.starts == 0
+    run = house.submit("restart it")
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", False)
+
+
+def test_a_full_disk_does_not_undo_a_repair_nor_keep_a_run_from_ending(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    for name in STEPS[:-1]:
+        assert house.step(run, name)
+
+    def full(*args: object, **rest: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("moonmind.workflows.orchestrator.storage.os.write", full)
+        patch.setattr(DiskArtifactStore, "put", full)
+        assert not house.step(run, "verify")
+    assert house.detail(run)["status"] == "succeeded"
+    assert set(house.detail(run)["metrics"]) == set(STEPS)
+
+
+def test_a_full_disk_before_anything_is_touched_fails_the_run_and_says_so(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    assert house.step(run, "analyze")
+
+    def full(*args: object, **rest: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(DiskArtifactStore, "put", full)
+    assert not house.step(run, "patch")
+    assert (house.detail(run)["status"], house.detail(run)["failure"]["code"]) == ("failed", "disk_full")
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_what_a_tool_said_is_recorded_whatever_bytes_it_held(house: House) -> None:
+    house.runtime.fails["build"] = StepFailedError("build_failed", "bad\0 \ud800 \x1b[31m" + "x" * 1000)
+    run = house.submit()
+    house.deliver()
+    failure = house.detail(run)["failure"]
+    assert failure["code"] == "build_failed"
+    assert failure["reason"].startswith("bad  ?")
+    assert len(failure["reason"]) == 500
+
+
+def test_a_wish_to_cancel_that_comes_with_the_last_success_still_undoes_the_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    for name in STEPS[:-1]:
+        assert house.step(run, name)
+    real = use_cases.perform
+
+    def perform_and_cancel(*args: Any) -> Any:
+        done = real(*args)
+        cancel_run(house.tools, run, "kim")
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(use_cases, "perform", perform_and_cancel)
+        assert not house.step(run, "verify")
+    house.deliver()
+    assert (house.detail(run)["status"], house.detail(run)["rollback_verified"]) == ("rolled_back", True)
 
 
 def test_the_next_run_of_a_service_starts_when_the_one_before_has_ended(house: House) -> None:

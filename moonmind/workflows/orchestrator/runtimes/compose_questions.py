@@ -59,9 +59,9 @@ class ComposeQuestions:
         result = self._run(command)
         if result.ok:
             return
+        self._require_engine()
         if result.timed_out:
             raise StepFailedError(code, "it did not end in time")
-        self._require_engine()
         raise StepFailedError(code, known_reason(result.output) or last_line(result.output))
 
     def _inspect(self, ids: str) -> tuple[Container, ...]:

@@ -114,9 +114,8 @@ class SupervisedService:
         return number is not None
 
     def discard(self, execute: Execute, point: RestorePoint) -> None:
-        """The run's claim goes, and with it what nobody else needs."""
+        """The run's claim goes; what nobody needs any more is removed by the next build, which holds the lock group."""
         (self.place.kept / str(point["run"])).unlink(missing_ok=True)
-        self._remove_unused(execute)
 
     def probe_values(self) -> Mapping[str, str]:
         """The profile's port, else the one that the stack chose."""

@@ -1,0 +1,15 @@
+"""What must be kept before a build or a start may change what runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from moonmind.workflows.orchestrator.steps.context import StepContext
+
+
+def keep_way_back(step: StepContext) -> None:
+    """Keep what runs now, once per run, and write down where it is."""
+    step.note(replace(step.progress, touched=True))
+    if step.progress.restore_point is None:
+        point = step.runtime.restore_point(step.execute, step.run.id)
+        step.note(replace(step.progress, restore_point=dict(point)))
