@@ -67,7 +67,8 @@ class Client:
 def _refusal(answer: httpx.Response) -> click.ClickException:
     try:
         problem = answer.json()
-        said = f"{problem['detail']}.\n{problem['remediation']}"
+        fields = "".join(f"  {error['field']}: {error['message']}\n" for error in problem.get("errors") or ())
+        said = f"{problem['detail']}.\n{fields}{problem['remediation']}"
     except (ValueError, KeyError, TypeError):
         said = (
             f"the API answered {answer.status_code}, and not as ours does; is {answer.request.url.host} the right one?"
@@ -75,10 +76,17 @@ def _refusal(answer: httpx.Response) -> click.ClickException:
     return NotReachableError(said) if answer.status_code >= 500 else RefusedError(said)
 
 
+def _usable(key: str) -> str:
+    """The key, if it can stand in a header. Never shown: it may be a real one with a stray character."""
+    if not (key.isascii() and key.isprintable() and key):
+        raise RefusedError("the key is not usable: it has characters that no key has; see MOONMIND_API_KEY or the file")
+    return key
+
+
 def make_client() -> Client:
     """For this process: `MOONMIND_API_URL`, else the running stack of this home, else the settings; key likewise."""
     home = current_home()
-    return Client(_find_url(home), _find_key(home))
+    return Client(_find_url(home), _usable(_find_key(home)))
 
 
 def _find_url(home: Path) -> str:
@@ -98,7 +106,7 @@ def _find_key(home: Path) -> str:
         return given
     file = home / "var" / "admin.key"
     try:
-        return file.read_text(encoding="ascii").strip()
+        return file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise RefusedError(
             f"no key: MOONMIND_API_KEY is not set and {file} cannot be read ({error.strerror}).\n"

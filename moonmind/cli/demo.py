@@ -9,6 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from moonmind.cli.demo_service import DemoService
     from moonmind.cli.progress import Progress
@@ -40,6 +41,7 @@ def demo(keep: bool, remove: str) -> None:
     with progress() as tell:
         _make_way(settings, tell)
         with stack_up(settings, env, tell, port=0, stays=keep, meanwhile=lambda: None) as stack:
+            _mark_as_demo(settings)
             shown = show(stack, service, package, tell)
             if keep:
                 tell.say(f"left up: service {shown.url}, API {stack.url}/docs; `moonmind down` stops it")
@@ -83,10 +85,28 @@ def _choose(packages: list[str], wanted: str) -> str | None:
 
 
 def _make_way(settings: Settings, tell: Progress) -> None:
-    """A stack that is up here, kept from a demo or started by `moonmind up`, gives way."""
+    """A stack that an earlier demo left up gives way; one that is there for work does not."""
     from moonmind.cli.local import stop_stack
     from moonmind.embedded.stack import running
 
     if (record := running(settings.home)) is not None:
+        mark = _mark_file(settings)
+        if not mark.exists() or mark.read_text(encoding="ascii") != record.started:
+            raise click.ClickException(
+                f"a stack is up here, at {record.url}: the demo would take its place. Stop it first: `moonmind down`"
+            )
         tell(f"stopping the stack that is up at {record.url}")
         stop_stack(settings.home)
+
+
+def _mark_as_demo(settings: Settings) -> None:
+    from moonmind.embedded.record import read_record
+
+    record = read_record(settings.home)
+    assert record is not None  # written when the stack came up
+    _mark_file(settings).write_text(record.started, encoding="ascii")
+
+
+def _mark_file(settings: Settings) -> Path:
+    """Says which start of the stack was a demo's."""
+    return settings.var / "demo-stack"

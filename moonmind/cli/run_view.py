@@ -65,6 +65,7 @@ def print_run(run: Run) -> None:
     if run["rollback_verified"] is not None:
         screen.print("rolled back, verified" if run["rollback_verified"] else "ROLLED BACK, NOT VERIFIED: look at it")
     screen.print(_steps(run))
+    screen.print(f"files in {_folder(run)}:", markup=False)
     for artifact in run["artifacts"]:
         screen.print(f"  {artifact['path']:32} {artifact['size_bytes']:>9} bytes  {artifact['type']}", markup=False)
 
@@ -124,6 +125,17 @@ def _print_end(run: Run) -> None:
     screen.print(f"[{STYLES[run['status']]}]{run['status']}[/] after {took}")
     if run["failure"]:
         screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", markup=False)
+    if run["rollback_verified"] is False:
+        screen.print("NOT VERIFIED: something could not be put back; rollback.log says what", style="bold red")
+    if run["status"] != "succeeded":
+        screen.print(
+            f"more: moonmind runs show {run['run_id'][:SHORT_ID]}, and the run's folder: {_folder(run)}", markup=False
+        )
+
+
+def _folder(run: Run) -> str:
+    """Where the run's files lie, below the artifact root of the API's home."""
+    return f"var/artifacts/spec_workflows/{run['run_id']}"
 
 
 def _plain(text: str) -> str:

@@ -44,3 +44,11 @@ def test_a_missing_key_is_told_with_the_file_it_would_be_in(tmp_path: Path) -> N
     done = moonmind(tmp_path, "runs", "list", MOONMIND_API_URL="http://127.0.0.1:1")
     assert done.returncode == 2
     assert str(tmp_path / "var" / "admin.key") in done.stderr
+
+
+def test_a_key_with_stray_characters_is_refused_and_not_shown(tmp_path: Path) -> None:
+    for key in ("mm_مفتاح", "mm_secret\nX: y"):
+        done = moonmind(tmp_path, "services", MOONMIND_API_URL="http://127.0.0.1:1", MOONMIND_API_KEY=key)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "the key is not usable" in done.stderr
+        assert "secret" not in done.stderr

@@ -96,6 +96,14 @@ def test_a_package_that_the_service_does_not_need_is_refused_before_anything_sta
     assert home.processes() == []
 
 
+def test_a_stack_that_is_up_for_work_is_not_taken_down(home: EmbeddedHome) -> None:
+    assert home.run("up", "--detach").returncode == 0
+    done = home.run("demo")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Stop it first: `moonmind down`" in done.stderr
+    assert home.run("services").returncode == 0, "it is still up"
+
+
 def test_a_home_without_the_service_is_told_what_is_missing(home: EmbeddedHome) -> None:
     (home.folder / "config.toml").write_text("[api]\nport = 8000\n")
     done = home.run("demo")

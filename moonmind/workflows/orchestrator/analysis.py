@@ -29,6 +29,9 @@ MANIFESTS = (
 """What is read of a service, besides what its profile installs from. Included files are among them or not followed."""
 
 PYTHONS = tuple(f"3.{minor}" for minor in range(8, 20))
+_IMPORT = re.compile(
+    r"""^[ \t]*(?:from[ \t]+(?P<single>[A-Za-z_]\w*)|import[ \t]+(?P<several>[A-Za-z_][^\n#;]*))""", re.MULTILINE
+)
 _PYTHON_VERSION = re.compile(r"^(?:cpython-)?(?P<version>3\.\d+)")
 
 
@@ -63,6 +66,18 @@ def python_of(workspace: Workspace) -> str | None:
     if found := _PYTHON_VERSION.match(_text(workspace, ".python-version").strip()):
         return found["version"]
     return _lowest_python(_text(workspace, "pyproject.toml"))
+
+
+def imported_modules(workspace: Workspace) -> frozenset[str]:
+    """Top-level names that the service's own files import, as their text says; unreadable files are left out."""
+    texts = (_text(workspace, path) for path in workspace.glob("**/*.py"))
+    return frozenset(name for text in texts for found in _IMPORT.finditer(text) for name in _names(found))
+
+
+def _names(found: re.Match[str]) -> list[str]:
+    if found["single"]:
+        return [found["single"]]
+    return [name.strip().partition(".")[0].partition(" ")[0] for name in found["several"].split(",")]
 
 
 def _decide(

@@ -254,6 +254,30 @@ def test_nothing_safe_to_do_fails_with_the_evidence_and_touches_nothing(house: H
     assert b"no such table" in house.files(run)["analyze.log"]
 
 
+def test_what_a_visitor_put_into_a_healthy_services_log_is_not_installed(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (house.shop / "app.py").write_text("import os, flask\nfrom json import dumps\n")
+    house.runtime.works = lambda text: True
+    monkeypatch.setattr(house.runtime, "recent_logs", lambda execute: house.runtime.log)
+    run = house.submit("it is slow today, please fix")
+    house.deliver()
+    failure = house.detail(run)["failure"]
+    assert failure["code"] == "no_fix_found"
+    assert "none of its files imports `dateutil`" in failure["reason"]
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_a_lazy_import_of_a_healthy_service_is_repaired(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    (house.shop / "app.py").write_text("def page():\n    import os, dateutil.parser as p\n")
+    house.runtime.works = lambda text: True
+    monkeypatch.setattr(house.runtime, "recent_logs", lambda execute: house.runtime.log)
+    run = house.submit()
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    assert b"python-dateutil" in house.manifest.read_bytes()
+
+
 def test_an_engine_that_is_away_fails_before_anything_is_touched(house: House) -> None:
     house.runtime.away = True
     run = house.submit()

@@ -9,8 +9,15 @@ from moonmind.workflows.orchestrator.detectors import python_modules as python
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Project, Proposal
 from moonmind.workflows.orchestrator.planners.distributions import candidates, choose
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
-from moonmind.workflows.orchestrator.planners.manifests import choose_manifest, explain_listed, listed_in, specifier
+from moonmind.workflows.orchestrator.planners.manifests import (
+    Listed,
+    choose_manifest,
+    explain_listed,
+    listed_in,
+    specifier,
+)
 from moonmind.workflows.orchestrator.planners.own_modules import own_modules
+from moonmind.workflows.orchestrator.planners.spelling import is_near, is_slip
 from moonmind.workflows.orchestrator.planners.standard_library import explain_standard, standard_name_meant
 from moonmind.workflows.orchestrator.planners.statements import wanted
 from moonmind.workflows.orchestrator.ports import PackageIndex
@@ -63,10 +70,25 @@ def _refuse_own_and_standard(module: str, project: Project) -> None:
         )
 
 
+def _refuse_slip_of_listed(module: str, listed: Sequence[Listed]) -> None:
+    """A squatter's distribution holds the misspelt module, so being seen in the index proves nothing here."""
+    top = module.partition(".")[0]
+    if known_names().get(top, KnownName()).sure:
+        return
+    for one in listed:
+        name = one.requirement.name.lower().replace("-", "_")
+        if is_slip(top, name) or (is_near(top, name) and not top.startswith(name)):
+            raise NoSafeEditError(
+                f"`{module}` looks like a misspelling of `{one.requirement.name}`, which {one.file} lists: "
+                "correct the import"
+            )
+
+
 def _add_distribution(finding: Finding, project: Project, index: PackageIndex, instruction: str) -> Edit:
     needed = wanted(finding)
     manifest = choose_manifest(project)
     listed = listed_in(project, manifest.root)
+    _refuse_slip_of_listed(needed.missing, listed)
     for name in candidates(needed):
         if reason := explain_listed(name, listed, project.python):
             raise NoSafeEditError(f"`{needed.missing}` is missing, yet {reason}")

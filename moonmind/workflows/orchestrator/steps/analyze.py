@@ -8,7 +8,7 @@ from dataclasses import replace
 from moonmind.schemas.workflow_models import ActionPlan, Analysis, ArtifactType, LogSource, ServiceState, StepName
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
-from moonmind.workflows.orchestrator.analysis import python_of
+from moonmind.workflows.orchestrator.analysis import imported_modules, python_of
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
 
@@ -27,6 +27,8 @@ def analyze(step: StepContext) -> StepResult:
     analysis = _analyze(step)
     if analysis.decision != "edit":
         raise StepFailedError("no_fix_found", _why_not(analysis, state, complaints))
+    if not complaints:
+        _refuse_hearsay(step, analysis)
     plan = refine_plan(step.plan, analysis)
     _keep_plan(step, plan)
     assert analysis.diff is not None  # an edit has its diff
@@ -59,6 +61,16 @@ def _analyze(step: StepContext) -> Analysis:
         for line in finding.evidence:
             step.say(f"  {line.source}:{line.line}: {line.text}")
     return analysis
+
+
+def _refuse_hearsay(step: StepContext, analysis: Analysis) -> None:
+    """A healthy service's log may quote anybody, such as a visitor: only what its own files import is believed then."""
+    imported = imported_modules(step.workspace)
+    for finding in analysis.findings:
+        top = (finding.subject or "").partition(".")[0]
+        if top not in imported:
+            reason = f"the service is healthy, and none of its files imports `{top}`: its log may quote somebody else"
+            raise StepFailedError("no_fix_found", reason)
 
 
 def _why_not(analysis: Analysis, state: ServiceState, complaints: list[str]) -> str:

@@ -113,6 +113,20 @@ def test_own_standard_and_misspelt_names_are_explained_and_never_asked_for(
     assert index.asked == []
 
 
+@pytest.mark.parametrize(("module", "listed"), [("requestz", "requests"), ("reqeusts", "requests"), ("flaks", "flask")])
+def test_a_misspelling_of_what_is_listed_is_explained_though_the_index_has_it(module: str, listed: str) -> None:
+    proposal = proposed(missing(module), release(module, modules=(module,)), given=project(f"{listed}>=2\n"))
+    assert added(proposal) == []
+    assert f"misspelling of `{listed}`" in proposal.rationale
+
+
+def test_a_name_that_extends_a_listed_one_is_no_misspelling() -> None:
+    httpx2 = release("httpx2", modules=("httpx2",), releases=20)
+    assert added(proposed(missing("httpx2"), httpx2, given=project("httpx\n"))) == [
+        ("requirements.txt", "httpx2", None)
+    ]
+
+
 def test_the_projects_own_name_is_its_own_module() -> None:
     given = Project({"requirements.txt": b"", "pyproject.toml": b'[project]\nname = "Corner-Shop"\n'}, ())
     index = FakePackageIndex(release("corner-shop"))
