@@ -132,7 +132,9 @@ def test_build_restart_and_back_again(house: House) -> None:
     shop.restart(house.execute)
     assert house.get()[0] == "1.0"
     shop.discard(house.execute, point)
-    assert [entry.name for entry in shop.place.venvs.iterdir()] == ["1"]
+    shop.build(house.execute)
+    kept = {entry.name for entry in shop.place.venvs.iterdir()}
+    assert kept == {"1", shop.place.current.resolve().name}, "what the run had built is gone with the next build"
     assert peer.observe(house.execute) == neighbour
 
 
