@@ -11,6 +11,9 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Priority = Literal["normal", "high"]
+PRIORITY_LEVELS: Mapping[Priority, int] = {"normal": 0, "high": 10}
+"""How priorities are stored; the higher goes first."""
+PRIORITY_NAMES: Mapping[int, Priority] = {level: name for name, level in PRIORITY_LEVELS.items()}
 RunKind = Literal["fix", "rebuild", "deploy"]
 GeneratedBy = Literal["operator", "system", "llm"]
 ApprovalStatus = Literal["not_required", "awaiting", "granted", "rejected", "expired"]

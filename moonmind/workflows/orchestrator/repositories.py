@@ -26,6 +26,8 @@ from moonmind.engine.jobs import Claim, StuckJob, Wakeup, payload
 from moonmind.engine.repository import JobRepository, add_to_outbox, append_event
 from moonmind.schemas.workflow_models import (
     FORWARD_STEPS,
+    PRIORITY_LEVELS,
+    PRIORITY_NAMES,
     ActionPlan,
     ArtifactInfo,
     Failure,
@@ -39,7 +41,6 @@ from moonmind.schemas.workflow_models import (
 from moonmind.workflows.orchestrator.run_state import Decision, steps_from
 
 SUBJECT = "run"
-PRIORITIES: Mapping[str, int] = {"normal": 0, "high": 10}
 ONE_ACTIVE = "uq_orchestrator_runs_active"
 JOBS = JobRepository(OrchestratorRun.__table__)
 
@@ -139,7 +140,7 @@ class RunRepository:
             "instruction": new.instruction,
             "target_service": new.target_service,
             "requester": new.requester,
-            "priority": PRIORITIES[new.priority],
+            "priority": PRIORITY_LEVELS[new.priority],
             "dry_run": new.dry_run,
             "queue": new.queue,
             "lock_group": new.lock_group,
@@ -325,6 +326,5 @@ def _run_values(claim: Claim, decision: Decision, outcome: StepRecord) -> dict[s
 
 
 def _snapshot(row: Mapping[str, Any]) -> RunSnapshot:
-    names = {number: name for name, number in PRIORITIES.items()}
     fields = {name: row[name] for name in RunSnapshot.model_fields}
-    return RunSnapshot.model_validate({**fields, "priority": names[row["priority"]]})
+    return RunSnapshot.model_validate({**fields, "priority": PRIORITY_NAMES[row["priority"]]})

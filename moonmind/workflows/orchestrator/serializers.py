@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moonmind.schemas.workflow_models import FORWARD_STEPS, StepName, StepStatus, TaskState
+from moonmind.schemas.workflow_models import FORWARD_STEPS, PRIORITY_NAMES, StepName, StepStatus, TaskState
 
 Row = Mapping[str, Any]
 
-PRIORITY_NAMES: Mapping[int, str] = {0: "normal", 10: "high"}
 STEP_STATUS: Mapping[str, StepStatus] = {
     TaskState.PENDING: StepStatus.PENDING,
     TaskState.STARTED: StepStatus.IN_PROGRESS,

@@ -24,7 +24,7 @@ from moonmind.workflows.orchestrator import read_models, use_cases
 from moonmind.workflows.orchestrator.attempt import log_name
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
-from moonmind.workflows.orchestrator.ports import Command, Execute, Release, StepFailedError
+from moonmind.workflows.orchestrator.ports import Command, Execute, StepFailedError
 from moonmind.workflows.orchestrator.repositories import JOBS, RunStore, wakeup_for
 from moonmind.workflows.orchestrator.serializers import run_detail
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
@@ -32,6 +32,7 @@ from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, cancel_run, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.runtime import FakeRuntime, always_healthy
 
 CONFIG = """
@@ -45,14 +46,6 @@ process = { command = ["python", "app.py"], health = [{ http = "http://127.0.0.1
 """
 BROKEN = b"# what the shop needs\nflask>=3\n"
 STEPS = ["analyze", "patch", "build", "restart", "verify"]
-
-
-class SmallIndex:
-    """An index with one distribution."""
-
-    def newest(self, distribution: str, *, python: str | None) -> Release | None:
-        modules = frozenset({"dateutil", "dateutil.parser"})
-        return Release("python-dateutil", "2.9.0", modules, 30) if distribution == "python-dateutil" else None
 
 
 class House:
@@ -77,7 +70,7 @@ class House:
             catalog=catalog,
             artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
             runner=SubprocessRunner({}),
-            index=SmallIndex(),
+            index=FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser"))),
             probe=always_healthy,
             metrics=NullMetrics(),
             runtime_of=lambda name: self.runtime,
