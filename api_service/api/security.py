@@ -10,8 +10,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api_service.api.context import Context, context_of
 from api_service.api.problems import Problem
-from moonmind.access.keys import Person, Role, may
+from moonmind.access.keys import Person, may
 from moonmind.access.use_cases import authenticate
+from moonmind.schemas.approvals import Role
 
 bearer = HTTPBearer(auto_error=False, description="A key of the API: `mm_…`")
 

@@ -36,7 +36,8 @@ class LeasedJob:
     """Columns of anything that the engine executes step by step (fix runs, delivery jobs).
 
     `epoch` is the fencing token: it rises whenever a new owner may act, and every write of an owner names it.
-    `holds_lock` marks the one active job of a lock group. `woken_at` is when a message was last asked for.
+    `holds_lock` marks the one active job of a lock group. `due_at` is when somebody should have acted on a job that
+    nobody has: when its message was last asked for, or when what it waits for is over.
     """
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -50,7 +51,7 @@ class LeasedJob:
     epoch: Mapped[int] = mapped_column(server_default=text("1"))
     lease_owner: Mapped[str | None]
     lease_expires_at: Mapped[datetime | None]
-    woken_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+    due_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     cancel_requested_at: Mapped[datetime | None]
     queued_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     started_at: Mapped[datetime | None]

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import Text
 
 from api_service.db.base import Base, LeasedJob, one_of
+from moonmind.schemas.approvals import Answer, GateSource, Requirement
 from moonmind.schemas.workflow_models import (
     ApprovalStatus,
     ArtifactType,
@@ -44,6 +45,7 @@ class OrchestratorRun(LeasedJob, Base):
         one_of("status", "status", tuple(RunStatus)),
         one_of("approval_status", "approval_status", get_args(ApprovalStatus)),
         one_of("next_step", "next_step", tuple(StepName)),
+        one_of("start_step", "start_step", tuple(StepName)),
         CheckConstraint("(completed_at IS NOT NULL) = (next_step IS NULL)", name="terminal"),
         CheckConstraint("NOT holds_lock OR completed_at IS NULL", name="lock"),
         Index("uq_orchestrator_runs_active", "lock_group", unique=True, postgresql_where=text("holds_lock")),
@@ -62,10 +64,12 @@ class OrchestratorRun(LeasedJob, Base):
     )
     approval_gate_id: Mapped[UUID | None] = mapped_column(ForeignKey("approval_gates.id"))
     approval_status: Mapped[str] = mapped_column(server_default="not_required")
+    approval_expires_at: Mapped[datetime | None]
     artifact_root: Mapped[str]
     idempotency_key: Mapped[str | None]
     request_digest: Mapped[str]
     dry_run: Mapped[bool] = mapped_column(server_default=text("false"))
+    start_step: Mapped[str] = mapped_column(server_default="analyze")
     progress: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
     failure_code: Mapped[str | None]
     failure_reason: Mapped[str | None]
@@ -112,11 +116,12 @@ class OrchestratorRunArtifact(Base):
 
 
 class ApprovalGate(Base):
-    """The approval policy of one service."""
+    """The approval policy of one service. What was set through the API stays in force over `config.toml`."""
 
     __tablename__ = "approval_gates"
     __table_args__ = (
-        one_of("requirement", "requirement", ("none", "pre-run", "pre-verify")),
+        one_of("requirement", "requirement", get_args(Requirement)),
+        one_of("source", "source", get_args(GateSource)),
         CheckConstraint("required_approvals >= 1", name="required_approvals"),
         CheckConstraint("valid_minutes >= 5", name="valid_minutes"),
     )
@@ -128,6 +133,7 @@ class ApprovalGate(Base):
     required_approvals: Mapped[int] = mapped_column(server_default=text("1"))
     valid_minutes: Mapped[int] = mapped_column(server_default=text("60"))
     self_approval: Mapped[bool] = mapped_column(server_default=text("false"))
+    source: Mapped[str] = mapped_column(server_default="api")
 
 
 class Approval(Base):
@@ -135,8 +141,13 @@ class Approval(Base):
 
     __tablename__ = "approvals"
     __table_args__ = (
-        one_of("decision", "decision", ("approve", "reject")),
-        UniqueConstraint("subject_kind", "subject_id", "plan_digest", "approver"),
+        one_of("decision", "decision", get_args(Answer)),
+        Index(
+            "uq_approvals_standing",
+            *("subject_kind", "subject_id", "plan_digest", text("lower(approver)")),
+            unique=True,
+            postgresql_where=text("revoked_at IS NULL"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
@@ -150,6 +161,22 @@ class Approval(Base):
     granted_at: Mapped[datetime] = mapped_column(server_default=NOW)
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class ApprovalToken(Base):
+    """The right of one person to answer once, about one plan of one subject, for a short time."""
+
+    __tablename__ = "approval_tokens"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
+    subject_kind: Mapped[str]
+    subject_id: Mapped[UUID]
+    approver: Mapped[str]
+    role: Mapped[str]
+    plan_digest: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
 
 
 class SpecWorkflowTaskState(Base):
@@ -172,6 +199,7 @@ class SpecWorkflowTaskState(Base):
     skipped: Mapped[bool] = mapped_column(server_default=text("false"))
     message: Mapped[str | None]
     artifact_ids: Mapped[list[Any]] = mapped_column(server_default=text("'[]'"))
+    interrupted: Mapped[bool] = mapped_column(server_default=text("false"))
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

@@ -6,9 +6,10 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
-Role = Literal["viewer", "operator", "approver", "admin"]
+from moonmind.schemas.approvals import Role
+
 ROLES: tuple[Role, ...] = get_args(Role)
 PREFIX = "mm_"
 SECRET_BYTES = 32

@@ -12,8 +12,9 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, Role, hash_key, make_key
+from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, hash_key, make_key
 from moonmind.access.repository import KeyRepository
+from moonmind.schemas.approvals import Role
 
 ADMIN = "admin"
 KEY_NAME = "var/admin.key"

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from moonmind.engine.insist import insist
 from moonmind.engine.jobs import CancelRequestedError, Claim, LeaseLostError
 from moonmind.engine.repository import JobRepository
+
+T = TypeVar("T")
 
 LONGEST_BEAT_SECONDS = 2.0
 """How late a wish to cancel may be heard; a lease is extended at least three times before it lapses."""
@@ -36,7 +40,7 @@ class Heartbeat:
         self._cancellable = cancellable
         self._done = threading.Event()
         self._stop = threading.Event()
-        self._lost = False
+        self._gone = threading.Event()
         self._deadline = time.monotonic() + lease
         self._thread = threading.Thread(target=self._run, name=f"heartbeat-{claim.id}", daemon=True)
 
@@ -59,10 +63,20 @@ class Heartbeat:
         """Call it before every effect: asks the database. Raises LeaseLostError, CancelRequestedError."""
         if self._lost or self._is_over:
             raise LeaseLostError
-        with self._engine.connect() as connection:
-            cancel = self._jobs.check(connection, self._claim)
-        if cancel and self._cancellable:
+        if self.insist(self._ask) and self._cancellable:
             raise CancelRequestedError
+
+    def insist(self, act: Callable[[], T]) -> T:
+        """`act`, again and again while the database is away (see `moonmind.engine.insist`). Raises LeaseLostError once
+        the lease has lapsed."""
+        try:
+            return insist(act, pause=self._outlast)
+        except (OperationalError, InterfaceError):
+            raise LeaseLostError from None
+
+    def _outlast(self, seconds: float) -> bool:
+        self._gone.wait(min(seconds, max(0.0, self._deadline - time.monotonic())))
+        return not (self._lost or self._is_over)
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises as `check` does, as soon as there is a reason to."""
@@ -70,9 +84,17 @@ class Heartbeat:
             self.check()
 
     @property
+    def _lost(self) -> bool:
+        return self._gone.is_set()
+
+    @property
     def _is_over(self) -> bool:
         """By now the reaper may have given the job away, whatever became of the last extension."""
         return time.monotonic() >= self._deadline
+
+    def _ask(self) -> bool:
+        with self._engine.connect() as connection:
+            return self._jobs.check(connection, self._claim)
 
     def _run(self) -> None:
         while not self._done.wait(min(self._lease / 3, LONGEST_BEAT_SECONDS)):
@@ -92,5 +114,5 @@ class Heartbeat:
                     return
 
     def _give_up(self) -> None:
-        self._lost = True
+        self._gone.set()
         self._stop.set()

@@ -100,37 +100,40 @@ class JobRepository:
         if connection.execute(update(self.table).where(self._owned(claim)).values(values)).rowcount != 1:
             raise LeaseLostError
 
-    def request_cancel(self, connection: Connection, job: UUID) -> str | None:
-        """Ask the owner, present or next, to stop; the status, or None when the job is over or unknown.
+    def lock(self, connection: Connection, job: UUID) -> Mapping[str, Any] | None:
+        """The whole row, which nobody else changes until the transaction ends; None when there is no such job.
 
-        The row stays locked until the transaction ends.
+        Whoever decides something about a job without owning it decides on this.
         """
-        t = self.table
-        asked = (
-            update(t)
-            .where(t.c.id == job, t.c.completed_at.is_(None))
-            .values(cancel_requested_at=func.coalesce(t.c.cancel_requested_at, func.now()))
-            .returning(t.c.status)
-        )
-        return connection.execute(asked).scalar_one_or_none()
+        row = connection.execute(select(self.table).where(self.table.c.id == job).with_for_update()).mappings()
+        found = row.one_or_none()
+        return dict(found) if found else None
+
+    def change(self, connection: Connection, job: UUID, values: Mapping[str, Any]) -> None:
+        """Change a row that the caller locked."""
+        connection.execute(update(self.table).where(self.table.c.id == job).values(values))
 
     def take_back(self, connection: Connection, patience: float, limit: int = 100) -> list[StuckJob]:
-        """Jobs whose lease lapsed, or that nobody claimed within `patience` seconds of their message.
+        """Jobs whose lease lapsed, whose wait is over, or that nobody claimed `patience` seconds after their message.
 
-        A lapsed one gets a new epoch, so that whoever had it is fenced off; for one that nobody had, a second message
-        of the same epoch does no harm. Jobs that wait for their lock group stay.
+        One that somebody had, or that waited, gets a new epoch, so that whoever acted on it is fenced off; for one that
+        nobody had, a second message of the same epoch does no harm. Jobs that wait for their lock group stay.
         """
         t = self.table
+        claimable = t.c.status.in_(CLAIMABLE)
         lapsed = t.c.lease_expires_at < func.now()
+        nobodys = t.c.lease_owner.is_(None)
+        wait_is_over = and_(nobodys, ~claimable, t.c.due_at < func.now())
         unclaimed = and_(
-            t.c.lease_owner.is_(None),
-            t.c.woken_at < func.now() - timedelta(seconds=patience),
+            nobodys,
+            claimable,
+            t.c.due_at < func.now() - timedelta(seconds=patience),
             or_(t.c.holds_lock, self._is_next_of_its_group()),
         )
         stuck = (
             select(t.c.id)
-            .where(t.c.completed_at.is_(None), t.c.status.in_(CLAIMABLE), or_(lapsed, unclaimed))
-            .order_by(t.c.woken_at)
+            .where(t.c.completed_at.is_(None), or_(lapsed, wait_is_over, unclaimed))
+            .order_by(t.c.due_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
@@ -138,10 +141,11 @@ class JobRepository:
             update(t)
             .where(t.c.id.in_(stuck))
             .values(
-                epoch=t.c.epoch + case((lapsed, 1), else_=0),
+                status=case((claimable, t.c.status), else_="running"),
+                epoch=t.c.epoch + case((or_(lapsed, ~claimable), 1), else_=0),
                 lease_owner=None,
                 lease_expires_at=None,
-                woken_at=func.now(),
+                due_at=func.now(),
             )
             .returning(t.c.id, t.c.epoch, t.c.next_step, t.c.queue)
         )

@@ -8,6 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from moonmind.schemas.approvals import ApprovalGate
+
 SERVICE_NAME = re.compile(r"^[a-z0-9][a-z0-9_-]{0,62}$")
 """The form of a service's name; names go into paths, image tags and supervisor programs."""
 
@@ -45,6 +47,9 @@ class EngineCheck(Table):
 
 HealthCheck = HttpCheck | EngineCheck
 
+
+DeliveryMode = Literal["leave", "commit", "branch"]
+"""What becomes of a verified change: it stays in the workspace, is committed, or lies on a branch of its own."""
 
 ComposePermit = Literal[
     "build_secrets",
@@ -104,12 +109,6 @@ class Timeouts(Table):
         return seconds
 
 
-class Approval(Table):
-    """When people must agree. Only `none` is known: a gate that is not enforced must not be accepted."""
-
-    requirement: Literal["none"] = "none"
-
-
 class ServiceProfile(Table):
     """One service. `allow` holds globs relative to `workspace`; nothing else is ever written."""
 
@@ -122,9 +121,9 @@ class ServiceProfile(Table):
     verify_successes: int = Field(3, ge=1, le=100)
     lock_group: ServiceName | None = None
     host: ServiceName | None = None
-    approval: Approval = Approval()
+    approval: ApprovalGate = ApprovalGate()
     planners: tuple[Literal["rules"], ...] = ("rules",)
-    delivery: Literal["leave"] = "leave"
+    delivery: DeliveryMode = "leave"
 
     @model_validator(mode="after")
     def _has_its_runtime(self) -> Self:

@@ -224,6 +224,7 @@ class RunSnapshot(Frozen):
     dry_run: bool
     epoch: int
     next_step: StepName | None
+    start_step: StepName
     progress: Mapping[str, Any]
     queued_at: datetime
     started_at: datetime | None = None

@@ -15,6 +15,9 @@ class FakeWorkspace:
     def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
         self.files = {path: PreImage(content, 0o644, 1000, 1000) for path, content in (files or {}).items()}
 
+    def is_here(self) -> bool:
+        return True
+
     def read(self, path: str) -> bytes | None:
         image = self.pre_image(path)
         return None if image is None else image.content

@@ -15,8 +15,8 @@ from api_service.api.routers.orchestrator import PROBLEM, REFUSALS
 from api_service.api.schemas import Body
 from api_service.api.security import Admin
 from api_service.api.strict_json import StrictRoute
-from moonmind.access.keys import Role
 from moonmind.access.use_cases import create_key, list_keys, revoke_key
+from moonmind.schemas.approvals import Role
 
 router = APIRouter(prefix="/keys", tags=["keys"], route_class=StrictRoute, responses=REFUSALS)
 

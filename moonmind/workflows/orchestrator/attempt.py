@@ -19,6 +19,7 @@ from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure
 from moonmind.utils.text import printable
 from moonmind.workflows.orchestrator.action_plan import is_skipped
 from moonmind.workflows.orchestrator.command_gate import CommandGate
+from moonmind.workflows.orchestrator.gates import Verdict
 from moonmind.workflows.orchestrator.ports import (
     Command,
     CommandResult,
@@ -28,7 +29,15 @@ from moonmind.workflows.orchestrator.ports import (
     StepFailedError,
 )
 from moonmind.workflows.orchestrator.repositories import ClaimedRun
-from moonmind.workflows.orchestrator.run_state import Event, MustWait, RollbackDone, StepCancelled, StepDone, StepFailed
+from moonmind.workflows.orchestrator.run_state import (
+    Event,
+    GateShut,
+    MustWait,
+    RollbackDone,
+    StepCancelled,
+    StepDone,
+    StepFailed,
+)
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.context import Progress
@@ -77,6 +86,7 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
         try:
             _refuse_too_many(tools, claimed, step)
             heartbeat.check()
+            _refuse_shut_gate(tools, claimed, heartbeat)
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
                 result = _skip(step) if skipped else STEPS[step](context)
@@ -112,6 +122,21 @@ def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> Non
         raise StepFailedError("gave_up", f"{step} was interrupted {most} times")
 
 
+def _refuse_shut_gate(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> None:
+    """At the claim of a step, and again before each write. Raises GateShutError."""
+
+    def ask() -> Verdict:
+        with tools.store.transaction() as runs:
+            return runs.approvals.verdict(claimed.run, StepName(claimed.claim.step), claimed.plan.digest)
+
+    if not heartbeat.insist(ask).lets_pass:
+        raise GateShutError
+
+
+class GateShutError(Exception):
+    """The service's policy does not let this step be done now."""
+
+
 def _skip(step: StepName) -> StepResult:
     return StepResult(f"the instruction asks for no {step}")
 
@@ -120,6 +145,8 @@ def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]
     match error:
         case CancelRequestedError():
             return StepCancelled(step), "somebody asked to cancel"
+        case GateShutError():
+            return GateShut(step), "waits for approval"
         case GroupLockError():
             return MustWait(), str(error)
         case EngineUnavailableError() if step is StepName.ROLLBACK:
@@ -144,7 +171,9 @@ def _failure(step: StepName, error: Exception, log: LogSink) -> Failure:
 def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
     """The last line. Patch's log is a diff, where a line that starts with `#` is no part of it."""
     mark = "# " if step is StepName.PATCH else ""
-    ending = {StepFailed: "failed", StepCancelled: "cancelled", MustWait: "waits"}.get(type(event), "done")
+    ending = {StepFailed: "failed", StepCancelled: "cancelled", MustWait: "waits", GateShut: "waits"}.get(
+        type(event), "done"
+    )
     log.write(f"{mark}{step} {ending}: {message}\n")
 
 
@@ -153,9 +182,13 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
     profile = _profile(tools, service)
     gate = CommandGate(tools.runner, heartbeat, lock, log, time.monotonic() + profile.timeouts.of(step))
 
-    def remember(progress: Progress) -> None:
+    def save(progress: Progress) -> None:
         with tools.store.transaction() as runs:
             runs.save_progress(claimed.claim, asdict(progress))
+
+    def guard() -> None:
+        heartbeat.check()
+        _refuse_shut_gate(tools, claimed, heartbeat)
 
     return StepContext(
         run=claimed.run,
@@ -169,10 +202,10 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         probe=tools.probe,
         log=log,
         execute=gate,
-        guard=heartbeat.check,
+        guard=guard,
         pause=heartbeat.pause,
         seconds_left=gate.seconds_left,
-        remember=remember,
+        remember=lambda progress: heartbeat.insist(lambda: save(progress)),
         progress=read_progress(claimed.run.progress),
     )
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 from moonmind.schemas.service_profile import HealthCheck
-from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, ServiceState, StepName
+from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, FileChange, ServiceState, StepName
 
 # --- commands ---------------------------------------------------------------------------------------------
 
@@ -160,6 +161,10 @@ class Workspace(Protocol):
     hexadecimal; None stands for "no such file".
     """
 
+    def is_here(self) -> bool:
+        """Whether this process can see the workspace at all."""
+        ...
+
     def read(self, path: str) -> bytes | None:
         """The file's bytes, None when there is no such file."""
         ...
@@ -274,4 +279,43 @@ class ArtifactStore(Protocol):
 
     def chunks(self, run_id: UUID, path: str) -> Iterator[bytes]:
         """The file in pieces, for sending."""
+        ...
+
+
+# --- delivery ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredFile:
+    """A file that a run changed: its bytes as the run found them (None: no such file) and as it left them."""
+
+    path: str
+    before: bytes | None
+    after: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredChange:
+    """A verified change as the history shall show it. `at` has a time zone and is the same at each try of a run."""
+
+    run_id: UUID
+    digest: str
+    subject: str
+    rationale: str
+    at: datetime
+    files: tuple[DeliveredFile, ...]
+
+
+class Delivery(Protocol):
+    """Where a verified change goes. Neither the workspace's files nor what the user has staged are lost by it."""
+
+    def check(self, execute: Execute, changes: Sequence[FileChange]) -> None:
+        """Refuse, before anything is touched, a change that could not be delivered; `delivery_not_possible`."""
+        ...
+
+    def deliver(self, execute: Execute, change: DeliveredChange) -> str:
+        """Deliver the change once, however often it is called, and say where it is.
+
+        `delivery_not_possible`, `delivery_conflict`, `delivery_failed`: then it is only in the workspace.
+        """
         ...

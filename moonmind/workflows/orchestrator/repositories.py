@@ -1,36 +1,32 @@
-"""Runs in PostgreSQL: creating, claiming, recording. Each method works inside the caller's transaction.
+"""Runs in PostgreSQL: creating, claiming, recording, changing. Each method works inside the caller's transaction.
 
 Whoever changes a run's row also writes its step rows, events and messages: one transaction, so they never disagree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
-from api_service.db.models import (
-    OrchestratorActionPlan,
-    OrchestratorRun,
-    OrchestratorRunArtifact,
-    SpecWorkflowTaskState,
-)
-from moonmind.engine.jobs import Claim, StuckJob, Wakeup, payload
-from moonmind.engine.repository import JobRepository, add_to_outbox, append_event
+from api_service.db.models import OrchestratorRun, SpecWorkflowTaskState
+from moonmind.engine.failpoints import hit
+from moonmind.engine.jobs import Claim, StuckJob
+from moonmind.engine.repository import JobRepository
+from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import (
-    FORWARD_STEPS,
     PRIORITY_LEVELS,
-    PRIORITY_NAMES,
     ActionPlan,
     ArtifactInfo,
-    Failure,
     Priority,
     RunKind,
     RunSnapshot,
@@ -38,16 +34,28 @@ from moonmind.schemas.workflow_models import (
     StepName,
     TaskState,
 )
-from moonmind.workflows.orchestrator.run_state import Decision, steps_from
+from moonmind.workflows.orchestrator.approval_rows import ApprovalRepository
+from moonmind.workflows.orchestrator.resume import EndedRun
+from moonmind.workflows.orchestrator.run_rows import (
+    add_artifacts,
+    add_event,
+    add_plan,
+    add_steps,
+    plan_of,
+    snapshot,
+    step_seconds,
+    wake,
+)
+from moonmind.workflows.orchestrator.run_state import Decision
 
-SUBJECT = "run"
 ONE_ACTIVE = "uq_orchestrator_runs_active"
 JOBS = JobRepository(OrchestratorRun.__table__)
+SILENT = "the worker fell silent"
 
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What POST asks for, checked."""
+    """What is asked for, checked. The last part is a retry's: where it starts, and what it takes over."""
 
     id: UUID
     kind: RunKind
@@ -61,6 +69,23 @@ class NewRun:
     artifact_root: str
     idempotency_key: str | None
     request_digest: str
+    plan: ActionPlan
+    start_step: StepName = StepName.ANALYZE
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    retried_from: UUID | None = None
+    reason: str | None = None
+    artifacts: tuple[ArtifactInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """A run whose row stays as it is until the transaction ends, with its plan in force."""
+
+    run: RunSnapshot
+    plan: ActionPlan
+    lock_group: str
+    queue: str
+    is_worked_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,7 @@ class ClaimedRun:
     run: RunSnapshot
     plan: ActionPlan
     lock_group: str
+    queue: str
     interruptions: int
     """How often a worker fell silent in this step; waiting for something is no interruption."""
 
@@ -85,15 +111,8 @@ class StepRecord:
     artifacts: tuple[ArtifactInfo, ...]
     progress: Mapping[str, Any]
     plan: ActionPlan | None = None
-    failure: Failure | None = None
     rollback_verified: bool | None = None
     metrics: Mapping[str, Any] | None = None
-
-
-def wakeup_for(job: StuckJob) -> Wakeup:
-    """The message that resumes a run at its next step."""
-    tasks = tuple(f"orchestrator.{step}" for step in steps_from(StepName(job.next_step)))
-    return Wakeup(SUBJECT, job.id, job.queue, tasks, payload(job.id, job.epoch))
 
 
 class RunStore:
@@ -112,11 +131,13 @@ class RunStore:
         """Take a step, in a transaction of its own; None when there is nothing to take now."""
         try:
             with self.transaction() as runs:
-                return runs.claim(run, epoch, step, owner=owner, lease=lease, task=task)
+                claimed = runs.claim(run, epoch, step, owner=owner, lease=lease, task=task)
         except IntegrityError as error:
             if isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == ONE_ACTIVE:
                 return None  # another run of the lock group was claimed in the same instant: this one waits
             raise
+        hit("claim.after_commit")
+        return claimed
 
 
 class RunRepository:
@@ -125,6 +146,11 @@ class RunRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    @cached_property
+    def approvals(self) -> ApprovalRepository:
+        """Gates, approvals and tokens, in the same transaction."""
+        return ApprovalRepository(self._connection)
+
     def find_same(self, requester: str, idempotency_key: str) -> tuple[UUID, str] | None:
         """The run that this requester made with this key, with the digest of its request."""
         r = OrchestratorRun
@@ -132,34 +158,19 @@ class RunRepository:
         row = self._connection.execute(found).one_or_none()
         return (row.id, row.request_digest) if row else None
 
-    def create(self, new: NewRun, plan: ActionPlan) -> bool:
+    def create(self, new: NewRun) -> bool:
         """Write run, plan, step rows, event and message. False when the idempotency key was used in the meantime."""
-        row = {
-            "id": new.id,
-            "kind": new.kind,
-            "instruction": new.instruction,
-            "target_service": new.target_service,
-            "requester": new.requester,
-            "priority": PRIORITY_LEVELS[new.priority],
-            "dry_run": new.dry_run,
-            "queue": new.queue,
-            "lock_group": new.lock_group,
-            "artifact_root": new.artifact_root,
-            "idempotency_key": new.idempotency_key,
-            "request_digest": new.request_digest,
-            "status": RunStatus.PENDING,
-            "next_step": StepName.ANALYZE,
-        }
-        created = upsert(OrchestratorRun).values(row).on_conflict_do_nothing().returning(OrchestratorRun.id)
+        created = upsert(OrchestratorRun).values(_new_row(new)).on_conflict_do_nothing().returning(OrchestratorRun.id)
         if self._connection.execute(created).one_or_none() is None:
             return False
-        self._add_plan(new.id, plan)
-        pending = [{"run_id": new.id, "step": s, "attempt": 1, "state": TaskState.PENDING} for s in FORWARD_STEPS]
-        self._connection.execute(insert(SpecWorkflowTaskState), pending)
-        self._event(
-            new.id, new.requester, "run_created", {"service": new.target_service, "instruction": new.instruction}
-        )
-        add_to_outbox(self._connection, wakeup_for(StuckJob(new.id, 1, StepName.ANALYZE, new.queue)))
+        add_plan(self._connection, new.id, new.plan)
+        add_steps(self._connection, new.id, new.start_step, f"taken over from run {new.retried_from}")
+        add_artifacts(self._connection, new.id, new.artifacts)
+        said: dict[str, Any] = {"service": new.target_service, "instruction": new.instruction}
+        if new.retried_from is not None:
+            said |= {"retried_from": str(new.retried_from), "start_step": new.start_step, "reason": new.reason}
+        self.add_event(new.id, new.requester, "run_created", said)
+        wake(self._connection, StuckJob(new.id, 1, new.start_step, new.queue))
         return True
 
     def claim(self, run: UUID, epoch: int, step: StepName, *, owner: str, lease: float, task: str) -> ClaimedRun | None:
@@ -176,9 +187,35 @@ class RunRepository:
             .values(**key, **opened)
             .on_conflict_do_update(index_elements=list(key), set_=opened)
         )
-        self._event(run, owner, "step_started", {"step": step, "attempt": attempt, "epoch": epoch})
+        self.add_event(run, owner, "step_started", {"step": step, "attempt": attempt, "epoch": epoch})
         claim = Claim(run, epoch, step, owner, attempt)
-        return ClaimedRun(claim, _snapshot(row), self._plan(row["plan_id"]), row["lock_group"], interruptions)
+        plan = plan_of(self._connection, row["plan_id"])
+        return ClaimedRun(claim, snapshot(row), plan, row["lock_group"], row["queue"], interruptions)
+
+    def lock(self, run: UUID) -> HeldRun | None:
+        """A run as nobody else can change it until this transaction ends; None when there is no such run."""
+        row = JOBS.lock(self._connection, run)
+        if row is None:
+            return None
+        plan = plan_of(self._connection, row["plan_id"])
+        return HeldRun(snapshot(row), plan, row["lock_group"], row["queue"], row["lease_owner"] is not None)
+
+    def find_ended(self, run: UUID) -> EndedRun | None:
+        """What a retry must know of a run; None when there is no such run."""
+        r, s = OrchestratorRun, SpecWorkflowTaskState
+        row = self._connection.execute(select(r.__table__).where(r.id == run)).mappings().one_or_none()
+        if row is None:
+            return None
+        query = select(s.step, s.state).where(s.run_id == run, ~s.interrupted, s.step != StepName.ROLLBACK)
+        steps = self._connection.execute(query.order_by(s.started_at)).all()
+        failed = [StepName(step.step) for step in steps if step.state == TaskState.FAILURE]
+        return EndedRun(
+            run=snapshot(dict(row)),
+            plan=plan_of(self._connection, row["plan_id"]),
+            analyzed=(StepName.ANALYZE, TaskState.SUCCESS) in [(step.step, step.state) for step in steps],
+            failing_step=failed[-1] if failed else None,
+            rollback_verified=row["rollback_verified"],
+        )
 
     def is_cancelled(self, claim: Claim) -> bool:
         """Whether somebody asked to cancel; the row stays locked, so the answer holds until this transaction ends.
@@ -187,6 +224,14 @@ class RunRepository:
         """
         return JOBS.check(self._connection, claim, lock=True)
 
+    def is_recorded(self, claim: Claim) -> bool:
+        """Whether this very attempt was written down: for whoever lost the answer to a commit."""
+        s = SpecWorkflowTaskState
+        query = select(s.finished_at).where(
+            s.run_id == claim.id, s.step == claim.step, s.attempt == claim.attempt, ~s.interrupted
+        )
+        return self._connection.execute(query).scalar_one_or_none() is not None
+
     def save_progress(self, claim: Claim, progress: Mapping[str, Any]) -> None:
         """Remember an intent before its effect. Raises LeaseLostError."""
         JOBS.write(self._connection, claim, {"progress": dict(progress)})
@@ -194,69 +239,75 @@ class RunRepository:
     def record(self, claimed: ClaimedRun, decision: Decision, outcome: StepRecord) -> None:
         """Write how an attempt ended and what the run becomes. Raises LeaseLostError, and then nothing was written."""
         claim, run = claimed.claim, claimed.run
-        values = _run_values(claim, decision, outcome)
-        JOBS.write(self._connection, claim, values)
-        self._close(claim, outcome, self._add_artifacts(run.id, outcome.artifacts))
+        JOBS.write(self._connection, claim, self._outcome(claim, decision, outcome))
+        self._close(claim, outcome)
         if outcome.plan is not None:
-            self._add_plan(run.id, outcome.plan)
+            add_plan(self._connection, run.id, outcome.plan)
             digest = {"version": outcome.plan.version, "digest": outcome.plan.digest}
-            self._event(run.id, claim.owner, "plan_made", digest)
+            self.add_event(run.id, claim.owner, "plan_made", digest)
         step = {"step": claim.step, "attempt": claim.attempt, "state": outcome.state, "message": outcome.message}
-        self._event(run.id, claim.owner, "step_finished", {**step, "skipped": outcome.skipped})
-        if decision.wake and decision.next_step is not None:
-            self._wake(StuckJob(run.id, claim.epoch + 1, decision.next_step, self._queue(run.id)))
-        if decision.next_step is None:
-            self._finish(run.id, claimed.lock_group, claim.owner, decision.status, outcome.failure)
+        self.add_event(run.id, claim.owner, "step_finished", {**step, "skipped": outcome.skipped})
+        held = HeldRun(run, outcome.plan or claimed.plan, claimed.lock_group, claimed.queue, is_worked_on=False)
+        self._follow(held, claim.epoch, decision, claim.owner)
 
-    def request_cancel(self, run: UUID, person: str) -> str | None:
-        """Note the wish; the run's status, None when it is over or unknown."""
-        status = JOBS.request_cancel(self._connection, run)
-        if status is not None:
-            self._event(run, person, "cancel_requested", {})
-        return status
+    def change(self, held: HeldRun, decision: Decision, actor: str) -> None:
+        """Write what becomes of a run that nobody works on."""
+        assert not held.is_worked_on
+        JOBS.change(self._connection, held.run.id, _values(held.run.epoch, decision))
+        self._follow(held, held.run.epoch, decision, actor)
 
-    def cancel_pending(self, run: UUID, person: str) -> None:
-        """End a run that nobody has begun; the caller holds its row."""
-        r = OrchestratorRun
-        ended = {
-            "status": RunStatus.CANCELLED,
-            "next_step": None,
-            "completed_at": func.now(),
-            "failure_code": "cancelled",
-            "failure_reason": "cancelled before it began",
-        }
-        row = self._connection.execute(update(r).where(r.id == run).values(ended).returning(r.lock_group)).one()
-        self._finish(
-            run, row.lock_group, person, RunStatus.CANCELLED, Failure(code="cancelled", reason="before it began")
+    def request_cancel(self, run: UUID, person: str) -> None:
+        """Note the wish: whoever has the run, now or next, stops. The caller holds the run's row."""
+        JOBS.change(
+            self._connection,
+            run,
+            {"cancel_requested_at": func.coalesce(OrchestratorRun.cancel_requested_at, func.now())},
         )
+        self.add_event(run, person, "cancel_requested", {})
+
+    def add_event(self, run: UUID, actor: str, kind: str, body: Mapping[str, Any]) -> None:
+        """Add to the run's record; the caller holds the run's row."""
+        add_event(self._connection, run, actor, kind, body)
 
     def step_seconds(self, run: UUID) -> dict[str, float]:
-        """Seconds that each step took, all attempts together; one that is not recorded yet counts up to now."""
-        s = SpecWorkflowTaskState
-        spent = func.sum(func.extract("epoch", func.coalesce(s.finished_at, func.now()) - s.started_at))
-        rows = self._connection.execute(
-            select(s.step, spent).where(s.run_id == run, s.started_at.is_not(None)).group_by(s.step)
-        )
-        return {step: round(float(seconds), 3) for step, seconds in rows}
+        """Seconds that each step took so far."""
+        return step_seconds(self._connection, run)
 
-    def _finish(self, run: UUID, lock_group: str, actor: str, status: RunStatus, failure: Failure | None) -> None:
-        """What the end of a run brings: steps never begun are skipped, an event, and the next of its group is woken."""
+    def _follow(self, held: HeldRun, epoch: int, decision: Decision, actor: str) -> None:
+        """What a change brings: an end, or a wait for people; a message; and the lock group's next when it is free."""
+        run = held.run.id
+        if decision.next_step is None:
+            self._finish(run, actor, decision)
+        elif decision.status is RunStatus.AWAITING_APPROVAL:
+            self._await_approval(held, actor)
+        elif decision.wake:
+            wake(self._connection, StuckJob(run, epoch + 1, decision.next_step, held.queue))
+        if not decision.keeps_lock:
+            waiting = JOBS.next_of_group(self._connection, held.lock_group)
+            if waiting is not None and waiting.id != run:
+                wake(self._connection, waiting)
+
+    def _finish(self, run: UUID, actor: str, decision: Decision) -> None:
+        """Steps never begun are skipped, and the end is an event."""
         s = SpecWorkflowTaskState
         never_started = update(s).where(s.run_id == run, s.state == TaskState.PENDING).values(skipped=True)
         self._connection.execute(never_started)
-        said = failure.model_dump() if failure else None
-        self._event(run, actor, "run_finished", {"status": status, "failure": said})
-        if waiting := JOBS.next_of_group(self._connection, lock_group):
-            self._wake(waiting)
+        said = decision.failure.model_dump() if decision.failure else None
+        self.add_event(run, actor, "run_finished", {"status": decision.status, "failure": said})
 
-    def _wake(self, job: StuckJob) -> None:
-        add_to_outbox(self._connection, wakeup_for(job))
+    def _await_approval(self, held: HeldRun, actor: str) -> None:
+        """Say which gate the run waits at, and until when."""
+        stored = self.approvals.gate(held.run.target_service)
+        assert stored is not None  # the verdict came from it
+        number, gate, _ = stored
+        until = func.clock_timestamp() + timedelta(minutes=gate.valid_minutes)
+        values = {"approval_gate_id": number, "approval_expires_at": until, "due_at": until}
+        JOBS.change(self._connection, held.run.id, values)
+        self.add_event(held.run.id, actor, "approval_needed", _asked(gate, held.plan.digest))
 
-    def _queue(self, run: UUID) -> str:
-        return self._connection.execute(select(OrchestratorRun.queue).where(OrchestratorRun.id == run)).scalar_one()
-
-    def _close(self, claim: Claim, outcome: StepRecord, artifacts: Sequence[UUID]) -> None:
+    def _close(self, claim: Claim, outcome: StepRecord) -> None:
         s = SpecWorkflowTaskState
+        artifacts = add_artifacts(self._connection, claim.id, outcome.artifacts)
         self._connection.execute(
             update(s)
             .where(s.run_id == claim.id, s.step == claim.step, s.attempt == claim.attempt)
@@ -273,58 +324,70 @@ class RunRepository:
         """Close what a silent worker left open; how many attempts of this step ended so."""
         s = SpecWorkflowTaskState
         earlier = (s.run_id == run, s.step == step, s.attempt < attempt)
-        silent = {"state": TaskState.FAILURE, "message": "the worker fell silent", "finished_at": func.now()}
+        silent = {"state": TaskState.FAILURE, "message": SILENT, "interrupted": True, "finished_at": func.now()}
         self._connection.execute(update(s).where(*earlier, s.state == TaskState.STARTED).values(silent))
-        failed = select(func.count()).select_from(s).where(*earlier, s.state == TaskState.FAILURE)
-        return int(self._connection.execute(failed).scalar_one())
+        interrupted = select(func.count()).select_from(s).where(*earlier, s.interrupted)
+        return int(self._connection.execute(interrupted).scalar_one())
 
-    def _add_artifacts(self, run: UUID, artifacts: Sequence[ArtifactInfo]) -> list[UUID]:
-        if not artifacts:
-            return []
-        rows = [{**artifact.model_dump(), "run_id": run} for artifact in artifacts]
-        added = upsert(OrchestratorRunArtifact).values(rows)
-        newer = {name: added.excluded[name] for name in ("sha256", "size_bytes", "step", "type")}
-        written = added.on_conflict_do_update(index_elements=["run_id", "path"], set_=newer)
-        return list(self._connection.execute(written.returning(OrchestratorRunArtifact.id)).scalars())
+    def _outcome(self, claim: Claim, decision: Decision, outcome: StepRecord) -> dict[str, Any]:
+        """The columns of the run's row after an attempt."""
+        values = _values(claim.epoch, decision)
+        values |= {"progress": dict(outcome.progress), "lease_owner": None, "lease_expires_at": None}
+        if decision.next_step != claim.step:
+            values["attempt"] = self._attempts(claim.id, decision.next_step)
+        if outcome.rollback_verified is not None:
+            values["rollback_verified"] = outcome.rollback_verified
+        if decision.next_step is None:
+            values["metrics_snapshot"] = dict(outcome.metrics or {})
+        return values
 
-    def _add_plan(self, run: UUID, plan: ActionPlan) -> None:
-        body = plan.model_dump(mode="json")
-        p = OrchestratorActionPlan
-        number = self._connection.execute(insert(p).values(run_id=run, **body).returning(p.id)).scalar_one()
-        self._connection.execute(update(OrchestratorRun).where(OrchestratorRun.id == run).values(plan_id=number))
-
-    def _plan(self, number: UUID) -> ActionPlan:
-        columns = [getattr(OrchestratorActionPlan, name) for name in ActionPlan.model_fields]
-        row = self._connection.execute(select(*columns).where(OrchestratorActionPlan.id == number)).mappings().one()
-        return ActionPlan.model_validate(dict(row))
-
-    def _event(self, run: UUID, actor: str, kind: str, body: Mapping[str, Any]) -> None:
-        append_event(self._connection, SUBJECT, run, actor=actor, kind=kind, payload=body)
+    def _attempts(self, run: UUID, step: StepName | None) -> Any:
+        """How often a step was begun before, in SQL: a number that no later round uses again."""
+        s = SpecWorkflowTaskState
+        begun = select(func.coalesce(func.max(s.attempt), 0)).where(
+            s.run_id == run, s.step == step, s.started_at.is_not(None)
+        )
+        return begun.scalar_subquery()
 
 
-def _run_values(claim: Claim, decision: Decision, outcome: StepRecord) -> dict[str, Any]:
-    """The columns of the run's row after this attempt."""
-    values: dict[str, Any] = {
-        "status": decision.status,
-        "next_step": decision.next_step,
-        "progress": dict(outcome.progress),
-        "lease_owner": None,
-        "lease_expires_at": None,
-        "woken_at": func.now(),
+def _new_row(new: NewRun) -> dict[str, Any]:
+    return {
+        "id": new.id,
+        "kind": new.kind,
+        "instruction": new.instruction,
+        "target_service": new.target_service,
+        "requester": new.requester,
+        "priority": PRIORITY_LEVELS[new.priority],
+        "dry_run": new.dry_run,
+        "queue": new.queue,
+        "lock_group": new.lock_group,
+        "artifact_root": new.artifact_root,
+        "idempotency_key": new.idempotency_key,
+        "request_digest": new.request_digest,
+        "status": RunStatus.PENDING,
+        "next_step": new.start_step,
+        "start_step": new.start_step,
+        "progress": dict(new.progress),
+        "retried_from": new.retried_from,
     }
-    if decision.next_step != claim.step:
-        values["attempt"] = 0
-    if decision.wake:
-        values["epoch"] = claim.epoch + 1  # what is left of the old chain finds nothing any more
-    if outcome.failure is not None:
-        values |= {"failure_code": outcome.failure.code, "failure_reason": outcome.failure.reason}
-    if outcome.rollback_verified is not None:
-        values["rollback_verified"] = outcome.rollback_verified
+
+
+def _values(epoch: int, decision: Decision) -> dict[str, Any]:
+    """The columns that a decision changes, whoever made it."""
+    values: dict[str, Any] = {"status": decision.status, "next_step": decision.next_step, "due_at": func.now()}
+    if not decision.chain_goes_on:
+        values["epoch"] = epoch + (1 if decision.wake else 0)  # what is left of the old chain finds nothing any more
+    if not decision.keeps_lock:
+        values["holds_lock"] = False
+    if decision.approval is not None:
+        values["approval_status"] = decision.approval
+    if decision.failure is not None:
+        values |= {"failure_code": decision.failure.code, "failure_reason": decision.failure.reason}
     if decision.next_step is None:
-        values |= {"holds_lock": False, "completed_at": func.now(), "metrics_snapshot": dict(outcome.metrics or {})}
+        values["completed_at"] = func.now()
     return values
 
 
-def _snapshot(row: Mapping[str, Any]) -> RunSnapshot:
-    fields = {name: row[name] for name in RunSnapshot.model_fields}
-    return RunSnapshot.model_validate({**fields, "priority": PRIORITY_NAMES[row["priority"]]})
+def _asked(gate: ApprovalGate, plan_digest: str) -> dict[str, Any]:
+    """What people are asked for, as the record keeps it."""
+    return {**gate.model_dump(mode="json"), "plan_digest": plan_digest}

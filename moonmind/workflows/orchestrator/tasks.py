@@ -24,8 +24,10 @@ from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator import use_cases
+from moonmind.workflows.orchestrator.approvals import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
-from moonmind.workflows.orchestrator.repositories import JOBS, wakeup_for
+from moonmind.workflows.orchestrator.repositories import JOBS
+from moonmind.workflows.orchestrator.run_rows import wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 app = Celery("moonmind", config_source="moonmind.workflows.orchestrator.celeryconfig")
@@ -62,6 +64,7 @@ def _configure_logging(**_: object) -> None:
 def _start_engine(**_: object) -> None:
     tools, settings = toolbox(), load_settings(current_home(), os.environ)
     engine = tools.store.engine
+    keep_configured_gates(tools)
     reaper = Reaper(
         engine,
         JOBS,

@@ -5,35 +5,40 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 from uuid import UUID
 
 from moonmind.engine.events import canonical_json
+from moonmind.engine.failpoints import hit
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.workflow_models import (
+    ActionPlan,
     ArtifactInfo,
     ArtifactType,
-    Failure,
     Priority,
     RunStatus,
     StepName,
-    TaskState,
 )
 from moonmind.workflows.orchestrator.action_plan import build_plan, kind_of
-from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute, perform
+from moonmind.workflows.orchestrator.approvals import ApprovalToken, stand_on_token
+from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute, perform, read_progress
+from moonmind.workflows.orchestrator.gates import Verdict
 from moonmind.workflows.orchestrator.ports import StepFailedError
-from moonmind.workflows.orchestrator.repositories import JOBS, ClaimedRun, NewRun, StepRecord
+from moonmind.workflows.orchestrator.repositories import JOBS, ClaimedRun, NewRun, RunRepository, StepRecord
 from moonmind.workflows.orchestrator.run_state import (
+    CancelAsked,
     Decision,
     Event,
-    MustWait,
+    GateShut,
     RollbackDone,
     RunState,
     StepCancelled,
     StepDone,
-    StepFailed,
     decide,
+    step_after,
+    task_state,
 )
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
@@ -50,30 +55,58 @@ class RunOverError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """A checked instruction for one service."""
+    """A checked instruction for one service. `approval_token`: of a dry run, `None` or what its signature held."""
 
     instruction: str
     target_service: str
     priority: Priority = "normal"
     dry_run: bool = False
     idempotency_key: str | None = None
+    approval_token: ApprovalToken | None = None
+    retried_from: UUID | None = None
+    resume_from_step: StepName | None = None
+    reason: str | None = None
 
     def digest(self) -> str:
         """What makes two requests the same."""
         said = {item.name: getattr(self, item.name) for item in fields(self)}
         told = {item.name for item in fields(self) if said[item.name] != item.default}  # a later field changes nothing
-        return hashlib.sha256(canonical_json({name: said[name] for name in told}).encode()).hexdigest()
+        return hashlib.sha256(canonical_json({name: str(said[name]) for name in told}).encode()).hexdigest()
 
 
-def submit_run(tools: Toolbox, request: RunRequest, requester: str, new_id: Callable[[], UUID]) -> UUID:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a new run begins with: all of it, or what a retry takes over."""
+
+    plan: ActionPlan
+    dry_run: bool
+    start: StepName = StepName.ANALYZE
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: tuple[ArtifactInfo, ...] = ()
+
+
+def begin_anew(tools: Toolbox, request: RunRequest, *, dry_run: bool) -> Beginning:
+    """From analyze, with nothing taken over. Raises UnknownServiceError."""
+    profile = tools.catalog.get(request.target_service)
+    return Beginning(build_plan(request.instruction, request.target_service, profile), dry_run)
+
+
+def submit_run(
+    tools: Toolbox,
+    request: RunRequest,
+    requester: str,
+    new_id: Callable[[], UUID],
+    begin: Callable[[UUID], Beginning] | None = None,
+) -> UUID:
     """Accept a run: after this returns it will end, whatever breaks. The same key and request give the same run.
 
-    Raises UnknownServiceError, IdempotencyConflictError.
+    `begin` says what a retry takes over. Raises UnknownServiceError, IdempotencyConflictError, ApprovalRefusedError.
     """
     if same := _find_same(tools, request, requester):
         return same
     profile = tools.catalog.get(request.target_service)
     number = new_id()
+    beginning = begin(number) if begin else begin_anew(tools, request, dry_run=request.dry_run)
     new = NewRun(
         id=number,
         kind=kind_of(request.instruction),
@@ -81,34 +114,43 @@ def submit_run(tools: Toolbox, request: RunRequest, requester: str, new_id: Call
         target_service=request.target_service,
         requester=requester,
         priority=request.priority,
-        dry_run=request.dry_run,
+        dry_run=beginning.dry_run,
         queue=f"{tools.queue}.{profile.host}" if profile.host else tools.queue,
         lock_group=profile.lock_group or request.target_service,
         artifact_root=f"spec_workflows/{number}",
         idempotency_key=request.idempotency_key,
         request_digest=request.digest(),
+        plan=beginning.plan,
+        start_step=beginning.start,
+        progress=beginning.progress,
+        retried_from=request.retried_from,
+        reason=request.reason,
+        artifacts=beginning.artifacts,
     )
-    with tools.store.transaction() as runs:
-        created = runs.create(new, build_plan(request.instruction, request.target_service, profile))
-    if not created:  # the same key came twice in the same instant
+    if not _create(tools, new, request):  # the same key came twice in the same instant
         same = _find_same(tools, request, requester)
         assert same is not None
         return same
+    hit("submit.after_commit")
     tools.metrics.run_queued()
     return number
 
 
 def cancel_run(tools: Toolbox, run: UUID, person: str) -> None:
-    """Stop a run: one that has not begun ends at once, one that is on stops its command and undoes what it did.
+    """Stop a run: where nobody works on it, it ends or is undone at once; otherwise its command is stopped first.
 
     Raises RunOverError when there is nothing to cancel any more.
     """
     with tools.store.transaction() as runs:
-        status = runs.request_cancel(run, person)
-        if status is None:
+        held = runs.lock(run)
+        if held is None or held.run.status.is_terminal:
             raise RunOverError
-        if status == RunStatus.PENDING:
-            runs.cancel_pending(run, person)
+        runs.request_cancel(run, person)
+        if held.run.status in (RunStatus.PENDING, RunStatus.AWAITING_APPROVAL):
+            assert held.run.next_step is not None
+            began = held.run.status is not RunStatus.PENDING  # a retry's progress is its predecessor's until it begins
+            state = RunState(held.run.next_step, touched=began and read_progress(held.run.progress).touched)
+            runs.change(held, decide(state, CancelAsked()), person)
 
 
 def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: str) -> bool:
@@ -126,7 +168,7 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
             began = time.monotonic()
             attempt = perform(tools, claimed, heartbeat)
             seconds = time.monotonic() - began
-            event, decision = _record(tools, claimed, attempt)
+            event, decision = _record(tools, claimed, attempt, heartbeat)
     except LeaseLostError:
         return False
     tools.metrics.step_ended(step, succeeded=isinstance(event, StepDone), seconds=seconds)
@@ -134,6 +176,18 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
         tools.metrics.run_ended(decision.status, _run_seconds(tools, claimed))
         _tidy_up(tools, claimed, attempt)
     return decision.chain_goes_on
+
+
+def _create(tools: Toolbox, new: NewRun, request: RunRequest) -> bool:
+    """All of a new run in one transaction, with the approvals that it begins with."""
+    with tools.store.transaction() as runs:
+        if not runs.create(new):
+            return False
+        if new.retried_from is not None:
+            runs.approvals.take_over(new.retried_from, new.id, new.plan.digest)
+        if request.approval_token is not None:
+            stand_on_token(runs, new, request.approval_token)
+        return True
 
 
 def _find_same(tools: Toolbox, request: RunRequest, requester: str) -> UUID | None:
@@ -148,32 +202,56 @@ def _find_same(tools: Toolbox, request: RunRequest, requester: str) -> UUID | No
     return found[0]
 
 
-def _record(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:
-    """Decide on the locked row, where a wish to cancel is either seen or too late, and write it all at once."""
-    step = StepName(claimed.claim.step)
-    state = RunState(step, touched=attempt.progress.touched, dry_run=claimed.run.dry_run)
-    with tools.store.transaction() as runs:
-        cancelled = runs.is_cancelled(claimed.claim)
-        event = StepCancelled(step) if cancelled and isinstance(attempt.event, StepDone) else attempt.event
-        decision = decide(state, event)
-        ends = decision.next_step is None
-        seconds = runs.step_seconds(claimed.run.id) if ends else None
-        metrics = _keep_metrics(tools, claimed, seconds) if seconds is not None else ()
-        runs.record(claimed, decision, _step_record(attempt, event, (*attempt.artifacts, *metrics), seconds))
-    return event, decision
+def _record(
+    tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult, heartbeat: Heartbeat
+) -> tuple[Event, Decision]:
+    """Write how the attempt ended, however often the database goes away meanwhile: once, and no more than once."""
+    tried: list[tuple[Event, Decision]] = []
+
+    def write() -> tuple[Event, Decision]:
+        with tools.store.transaction() as runs:
+            if tried and runs.is_recorded(claimed.claim):  # committed, and the answer was lost
+                return tried[-1]
+            tried.append(_decide(runs, claimed, attempt))
+            event, decision = tried[-1]
+            seconds = runs.step_seconds(claimed.run.id) if decision.next_step is None else None
+            metrics = _keep_metrics(tools, claimed, seconds) if seconds is not None else ()
+            runs.record(claimed, decision, _step_record(attempt, event, decision, metrics, seconds))
+            hit("record.before_commit")
+        hit("record.after_commit")
+        return event, decision
+
+    return heartbeat.insist(write)
+
+
+def _decide(runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:
+    """Decide on the locked row, where a wish to cancel, or an answer of an approver, is either seen or too late."""
+    step, run = StepName(claimed.claim.step), claimed.run
+    cancelled = runs.is_cancelled(claimed.claim)
+    event = StepCancelled(step) if cancelled and isinstance(attempt.event, StepDone) else attempt.event
+    verdict = Verdict.OPEN
+    if isinstance(event, StepDone | GateShut):
+        coming = step if isinstance(event, GateShut) else step_after(step, dry_run=run.dry_run)
+        plan = attempt.result.plan if attempt.result and attempt.result.plan else claimed.plan
+        verdict = runs.approvals.verdict(run, coming, plan.digest) if coming else Verdict.OPEN
+    state = RunState(step, touched=attempt.progress.touched, dry_run=run.dry_run, verdict=verdict)
+    return event, decide(state, event)
 
 
 def _step_record(
-    attempt: AttemptResult, event: Event, artifacts: tuple[ArtifactInfo, ...], seconds: Mapping[str, float] | None
+    attempt: AttemptResult,
+    event: Event,
+    decision: Decision,
+    metrics: tuple[ArtifactInfo, ...],
+    seconds: Mapping[str, float] | None,
 ) -> StepRecord:
     return StepRecord(
-        state=_task_state(event),
-        message=attempt.message,
+        state=task_state(event, decision),
+        message=attempt.message if decision.failure is None else decision.failure.reason,
         skipped=attempt.skipped,
-        artifacts=artifacts,
+        artifacts=(*attempt.artifacts, *metrics),
         progress=asdict(attempt.progress),
         plan=attempt.result.plan if attempt.result else None,
-        failure=_failure(event),
         rollback_verified=event.verified if isinstance(event, RollbackDone) else None,
         metrics=seconds,
     )
@@ -194,29 +272,12 @@ def _run_seconds(tools: Toolbox, claimed: ClaimedRun) -> float:
         return sum(runs.step_seconds(claimed.run.id).values())
 
 
-def _failure(event: Event) -> Failure | None:
-    match event:
-        case StepFailed(_, failure):
-            return failure
-        case StepCancelled():
-            return Failure(code="cancelled", reason="somebody asked to cancel")
-        case _:
-            return None
-
-
-def _task_state(event: Event) -> TaskState:
-    match event:
-        case StepDone() | RollbackDone():
-            return TaskState.SUCCESS
-        case MustWait():
-            return TaskState.RETRY
-        case StepFailed() | StepCancelled():
-            return TaskState.FAILURE
-
-
 def _tidy_up(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult) -> None:
-    """Forget the rollback mark of a run that is over; a failure here leaves a stray mark and nothing worse."""
-    if attempt.progress.restore_point is None:
+    """Forget the rollback mark of a run that is over; a failure here leaves a stray mark and nothing worse.
+
+    A rollback that is not verified keeps it, so that `resume_from_step: rollback` has something to go back to.
+    """
+    if attempt.progress.restore_point is None or attempt.event == RollbackDone(verified=False):
         return
     try:
         runtime = tools.runtime_of(claimed.run.target_service)

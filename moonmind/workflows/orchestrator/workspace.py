@@ -38,6 +38,10 @@ class LocalWorkspace:
     def __init__(self, root: Path) -> None:
         self._root = root
 
+    def is_here(self) -> bool:
+        """Whether there is such a folder."""
+        return self._root.is_dir()
+
     def read(self, path: str) -> bytes | None:
         """The file's bytes, None when there is no such file."""
         image = self.pre_image(path)

@@ -21,7 +21,8 @@ from moonmind.engine.jobs import BrokerAwayError, CancelRequestedError, Claim, L
 from moonmind.engine.lease import Heartbeat
 from moonmind.engine.reaper import Reaper
 from moonmind.engine.repository import add_to_outbox, append_event
-from moonmind.workflows.orchestrator.repositories import JOBS, wakeup_for
+from moonmind.workflows.orchestrator.repositories import JOBS
+from moonmind.workflows.orchestrator.run_rows import wakeup_for
 
 LEASE = 60.0
 
@@ -164,8 +165,8 @@ def test_a_lapsed_lease_is_not_stolen_by_an_old_message(database: Engine) -> Non
 
 def test_the_reaper_asks_again_for_jobs_that_nobody_claimed(database: Engine) -> None:
     lost, fresh, waits = make_job(database), make_job(database, "till"), make_job(database)
-    change(database, lost, "woken_at = now() - interval '1 hour'")
-    change(database, waits, "woken_at = now() - interval '1 hour'")
+    change(database, lost, "due_at = now() - interval '1 hour'")
+    change(database, waits, "due_at = now() - interval '1 hour'")
     reaper = Reaper(database, JOBS, wakeup_for, interval=1, patience=60)
     assert reaper.sweep() == 1
     with database.connect() as connection:
@@ -177,11 +178,15 @@ def test_the_reaper_asks_again_for_jobs_that_nobody_claimed(database: Engine) ->
     assert reaper.sweep() == 0
 
 
-def test_the_reaper_leaves_what_is_over_or_awaits_approval(database: Engine) -> None:
+def test_the_reaper_leaves_what_is_over_and_what_waits_for_people_until_their_time_is_over(database: Engine) -> None:
     over, awaiting = make_job(database), make_job(database, "till")
-    change(database, over, "status = 'failed', next_step = NULL, completed_at = now(), woken_at = '2000-01-01'")
-    change(database, awaiting, "status = 'awaiting_approval', woken_at = '2000-01-01'")
-    assert Reaper(database, JOBS, wakeup_for, interval=1, patience=1).sweep() == 0
+    change(database, over, "status = 'failed', next_step = NULL, completed_at = now(), due_at = '2000-01-01'")
+    change(database, awaiting, "status = 'awaiting_approval', due_at = now() + interval '1 hour'")
+    reaper = Reaper(database, JOBS, wakeup_for, interval=1, patience=1)
+    assert reaper.sweep() == 0
+    change(database, awaiting, "due_at = now()")
+    assert reaper.sweep() == 1
+    assert (column(database, awaiting, "status"), column(database, awaiting, "epoch")) == ("running", 2)
 
 
 def test_a_heartbeat_keeps_the_lease_alive_and_notices_its_loss(database: Engine) -> None:

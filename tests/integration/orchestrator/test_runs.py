@@ -6,127 +6,27 @@ from __future__ import annotations
 import errno
 import json
 import sys
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
 
-from moonmind.config.settings import load_settings
 from moonmind.engine.jobs import LeaseLostError
-from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
-from moonmind.workflows.orchestrator import read_models, use_cases
+from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.attempt import log_name
-from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
-from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.ports import Command, Execute, StepFailedError
-from moonmind.workflows.orchestrator.repositories import JOBS, RunStore, wakeup_for
-from moonmind.workflows.orchestrator.serializers import run_detail
-from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
-from moonmind.workflows.orchestrator.toolbox import Toolbox
-from moonmind.workflows.orchestrator.use_cases import RunRequest, cancel_run, execute_step, submit_run
-from moonmind.workflows.orchestrator.workspace import LocalWorkspace
-from tests.fakes.index import FakePackageIndex, release
-from tests.fakes.runtime import FakeRuntime, always_healthy
-
-CONFIG = """
-[services.shop]
-runtime = "process"
-workspace = "shop"
-allow = ["requirements.txt"]
-verify_successes = 2
-timeouts = { verify = 2, rollback = 4 }
-process = { command = ["python", "app.py"], health = [{ http = "http://127.0.0.1:{port}/health" }] }
-"""
-BROKEN = b"# what the shop needs\nflask>=3\n"
-STEPS = ["analyze", "patch", "build", "restart", "verify"]
-
-
-class House:
-    """One installation with one service, and one worker."""
-
-    def __init__(self, home: Path, database: Engine) -> None:
-        (home / "config.toml").write_text(CONFIG)
-        self.home, self.database = home, database
-        self.shop = home / "shop"
-        self.shop.mkdir()
-        (self.shop / "app.py").write_text("import flask\nimport dateutil\n")
-        self.manifest = self.shop / "requirements.txt"
-        self.manifest.write_bytes(BROKEN)
-        self.runtime = FakeRuntime(self.manifest)
-        self.tools = self._tools()
-
-    def _tools(self) -> Toolbox:
-        settings = load_settings(self.home, {})
-        catalog = ServiceCatalog(self.home, settings.services)
-        return Toolbox(
-            store=RunStore(self.database),
-            catalog=catalog,
-            artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
-            runner=SubprocessRunner({}),
-            index=FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser"))),
-            probe=always_healthy,
-            metrics=NullMetrics(),
-            runtime_of=lambda name: self.runtime,
-            workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
-            locks=self.home / "var" / "locks",
-            owner="worker",
-            queue="q",
-            lease=30,
-            step_attempts=3,
-        )
-
-    def submit(self, instruction: str = "fix the missing dependency", **rest: Any) -> UUID:
-        return submit_run(self.tools, RunRequest(instruction, "shop", **rest), "kim", uuid.uuid4)
-
-    def step(self, run: UUID, name: str, epoch: int = 1) -> bool:
-        return execute_step(self.tools, run, epoch, StepName(name), "task")
-
-    def deliver(self) -> None:
-        """What dispatcher and workers do: take messages, walk their chains, until there is none."""
-        while messages := self._take_messages():
-            for tasks, payload in messages:
-                for task in tasks:
-                    step = StepName(task.removeprefix("orchestrator."))
-                    if not execute_step(self.tools, UUID(payload["id"]), payload["epoch"], step, "task"):
-                        break
-
-    def reap(self) -> int:
-        return Reaper(self.database, JOBS, wakeup_for, interval=1, patience=0).sweep()
-
-    def lapse(self) -> None:
-        with self.database.begin() as connection:
-            connection.execute(text("UPDATE orchestrator_runs SET lease_expires_at = now() - interval '1 second'"))
-
-    def detail(self, run: UUID) -> dict[str, Any]:
-        with self.database.connect() as connection:
-            rows = read_models.find_run(connection, run)
-        assert rows
-        return run_detail(rows.run, rows.plan, rows.steps, rows.artifacts)
-
-    def files(self, run: UUID) -> dict[str, bytes]:
-        folder = self.home / "var" / "artifacts" / "spec_workflows" / str(run)
-        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-    def _take_messages(self) -> list[tuple[list[str], dict[str, Any]]]:
-        with self.database.begin() as connection:
-            rows = connection.execute(text("DELETE FROM outbox RETURNING id, tasks, payload")).all()
-        return [(row.tasks, row.payload) for row in sorted(rows)]
+from moonmind.workflows.orchestrator.use_cases import cancel_run
+from tests.support.house import BROKEN, STEPS, House, statuses
 
 
 @pytest.fixture
 def house(tmp_path: Path, database: Engine) -> Iterator[House]:
     return House(tmp_path, database)
-
-
-def statuses(detail: dict[str, Any]) -> dict[str, str]:
-    return {step["name"]: step["status"] for step in detail["steps"]}
 
 
 def test_a_missing_package_is_added_built_restarted_and_verified(house: House) -> None:
@@ -228,7 +128,7 @@ def test_what_may_not_be_built_is_refused_before_anything_is_touched(house: Hous
 def test_a_service_that_stays_exited_is_not_waited_for_until_the_time_out(house: House) -> None:
     config = (house.home / "config.toml").read_text().replace("verify = 2", "verify = 300")
     (house.home / "config.toml").write_text(config)
-    house.tools = house._tools()
+    house.tools = house.make_tools()
     house.runtime.works = lambda text: False
     run = house.submit()
     house.deliver()
@@ -282,7 +182,7 @@ def test_an_engine_that_is_away_fails_before_anything_is_touched(house: House) -
 def test_a_file_that_the_profile_does_not_allow_never_changes(house: House) -> None:
     config = (house.home / "config.toml").read_text().replace('allow = ["requirements.txt"]', 'allow = ["Dockerfile"]')
     (house.home / "config.toml").write_text(config)
-    house.tools = house._tools()
+    house.tools = house.make_tools()
     run = house.submit()
     house.deliver()
     assert house.detail(run)["status"] == "failed"
@@ -292,7 +192,7 @@ def test_a_file_that_the_profile_does_not_allow_never_changes(house: House) -> N
 def test_a_service_that_this_worker_does_not_know_fails_and_says_so(house: House) -> None:
     run = house.submit()
     (house.home / "config.toml").write_text("")
-    house.tools = house._tools()
+    house.tools = house.make_tools()
     house.deliver()
     assert house.detail(run)["failure"]["code"] == "service_unknown"
 
@@ -336,7 +236,7 @@ def test_a_cancelled_run_stops_before_its_next_step_and_undoes_what_it_did(
     run = house.submit()
     for name in done:
         assert house.step(run, name)
-    house._take_messages()
+    house.take_messages()
     cancel_run(house.tools, run, "kim")
     house.reap()
     house.deliver()
@@ -383,7 +283,7 @@ def test_what_is_being_undone_cannot_be_cancelled(house: House) -> None:
 
 def test_a_cancelled_run_lets_the_next_of_its_service_begin(house: House) -> None:
     first, second = house.submit(), house.submit("restart it")
-    house._take_messages()
+    house.take_messages()
     cancel_run(house.tools, first, "kim")
     house.deliver()
     assert (house.detail(first)["status"], house.detail(second)["status"]) == ("cancelled", "rolled_back")
@@ -600,7 +500,7 @@ def test_the_next_run_of_a_service_starts_when_the_one_before_has_ended(house: H
     assert house.step(first, "analyze")
     assert not house.step(second, "analyze")
     assert house.detail(second)["status"] == "pending"
-    house._take_messages()
+    house.take_messages()
     for name in STEPS[1:]:
         house.step(first, name)
     house.deliver()

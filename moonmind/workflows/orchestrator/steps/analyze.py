@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import ActionPlan, Analysis, ArtifactType, LogSource, ServiceState, StepName
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
@@ -30,6 +31,7 @@ def analyze(step: StepContext) -> StepResult:
     if not complaints:
         _refuse_hearsay(step, analysis)
     plan = refine_plan(step.plan, analysis)
+    hit("analyze.before_plan")
     _keep_plan(step, plan)
     assert analysis.diff is not None  # an edit has its diff
     step.keep(ArtifactType.PATCH_PREVIEW, "patch_preview.diff", analysis.diff.encode())

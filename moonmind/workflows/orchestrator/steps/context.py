@@ -40,14 +40,15 @@ class Progress:
     """What a run has done to the world so far, written down before each effect; survives any crash.
 
     `touched`: something may need undoing. `files`: pre-image per edited path. `restore_point`: the runtime's own.
-    `restarted`: another build may be running. `healthy_before`: what the health checks said before anything was done.
+    `restarted`: another build may be running. `healthy_before`: what the health
+    checks said before anything was done; None until somebody looked.
     """
 
     touched: bool = False
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     restore_point: Mapping[str, str | None] | None = None
     restarted: bool = False
-    healthy_before: bool = False
+    healthy_before: bool | None = None
 
 
 @dataclass(slots=True)

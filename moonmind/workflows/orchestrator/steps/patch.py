@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import ArtifactType, FileChange
@@ -43,7 +44,8 @@ def pre_image_of(step: StepContext, path: str) -> PreImage | None:
     record = step.progress.files[path]
     if not record["existed"]:
         return None
-    content = step.artifacts.get(step.run.id, f"{PRE_IMAGES}/{path}")
+    kept_by = UUID(record["kept_by"]) if "kept_by" in record else step.run.id  # a retried rollback's predecessor
+    content = step.artifacts.get(kept_by, f"{PRE_IMAGES}/{path}")
     if sha256(content) != record["before_sha256"] or content is None:
         raise StepFailedError("pre_image_lost", f"the kept copy of {path} is missing or altered")
     return PreImage(content, record["mode"], record["uid"], record["gid"])

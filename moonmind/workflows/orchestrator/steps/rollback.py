@@ -54,6 +54,7 @@ def _restore_build(step: StepContext) -> list[str]:
         if not there_was_one or not step.progress.restarted:
             return []
         step.runtime.restart(step.execute)
+        hit("rollback.after_restart")
         return _check_service(step)
     except EngineUnavailableError:
         raise

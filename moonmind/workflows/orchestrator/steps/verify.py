@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from moonmind.engine.backoff import backoff_seconds
+from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import ServiceState
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
@@ -16,7 +17,9 @@ start it again (an engine's restart policy, a supervisor's retries) shows it as 
 
 def verify(step: StepContext) -> StepResult:
     """Succeeds once the service is healthy. `verify_failed` at the time-out, with the last complaint."""
+    hit("verify.before")
     complaint = wait_until_healthy(step)
+    hit("verify.after")
     if complaint is not None:
         step.say("--- the service's own log ---\n" + step.runtime.recent_logs(step.execute))
         raise StepFailedError("verify_failed", f"not healthy in time: {complaint}")

@@ -1,0 +1,178 @@
+"""Gates, approvals and tokens in PostgreSQL. Times are the database's, at the moment of asking (`clock_timestamp`): a
+transaction that waited for a row's lock must not judge by when it began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from api_service.db.models import Approval, ApprovalToken, OrchestratorRun
+from api_service.db.models import ApprovalGate as GateRow
+from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
+from moonmind.schemas.workflow_models import RunSnapshot, StepName
+from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, judge
+from moonmind.workflows.orchestrator.run_rows import SUBJECT
+
+NOW = func.clock_timestamp()
+GATE_FIELDS = tuple(ApprovalGate.model_fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token as stored. `is_usable`: neither used nor expired."""
+
+    id: UUID
+    subject_id: UUID
+    approver: str
+    role: str
+    plan_digest: str
+    expires_at: datetime
+    is_usable: bool
+
+
+class ApprovalRepository:
+    """Everything about approvals on one connection; the caller commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def verdict(self, run: RunSnapshot, step: StepName, plan_digest: str) -> Verdict:
+        """What the service's gate says about this step of the run. The one way in for whoever must obey it."""
+        return judge(self.facts(run), step=step, start=run.start_step, plan_digest=plan_digest, requester=run.requester)
+
+    def facts(self, run: RunSnapshot) -> GateFacts:
+        """The gate in force, the answers that stand, and whether the time to answer is over."""
+        r, g = OrchestratorRun, GateRow
+        columns = [getattr(g, name) for name in GATE_FIELDS]
+        query = (
+            select(g.id, *columns, func.coalesce(r.approval_expires_at < NOW, False).label("is_over"))
+            .select_from(r)
+            .outerjoin(g, g.service == r.target_service)
+            .where(r.id == run.id)
+        )
+        row = self._connection.execute(query).mappings().one()
+        if row["id"] is None or row["requirement"] == "none":
+            return GateFacts(ApprovalGate())
+        return GateFacts(_gate(dict(row)), self._given(run.id), row["is_over"])
+
+    def _given(self, run: UUID) -> tuple[Given, ...]:
+        a = Approval
+        query = select(a.approver, a.role, a.decision, a.plan_digest, (a.expires_at > NOW).label("valid")).where(
+            a.subject_kind == SUBJECT, a.subject_id == run, a.revoked_at.is_(None)
+        )
+        return tuple(Given(**row) for row in self._connection.execute(query).mappings())
+
+    def add(
+        self,
+        run: UUID,
+        *,
+        approver: str,
+        role: str,
+        plan_digest: str,
+        decision: Answer,
+        comment: str | None,
+        valid_minutes: int,
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Write an answer down; it is good for `valid_minutes`, or until `expires_at` if that is earlier."""
+        latest = NOW + timedelta(minutes=valid_minutes)
+        values = {
+            "subject_kind": SUBJECT,
+            "subject_id": run,
+            "approver": approver,
+            "role": role,
+            "plan_digest": plan_digest,
+            "decision": decision,
+            "comment": comment,
+            "granted_at": NOW,
+            "expires_at": latest if expires_at is None else func.least(latest, expires_at),
+        }
+        self._connection.execute(insert(Approval).values(values))
+
+    def take_over(self, old: UUID, new: UUID, plan_digest: str) -> None:
+        """Let a retried run stand on the approvals that its predecessor got for the same plan."""
+        a = Approval
+        kept = (a.approver, a.role, a.plan_digest, a.decision, a.comment, a.granted_at, a.expires_at)
+        standing = select(a.subject_kind, *kept).where(
+            and_(a.subject_kind == SUBJECT, a.subject_id == old, a.plan_digest == plan_digest),
+            and_(a.decision == "approve", a.revoked_at.is_(None), a.expires_at > NOW),
+        )
+        rows = [{**row, "subject_id": new} for row in self._connection.execute(standing).mappings()]
+        if rows:
+            self._connection.execute(insert(a), rows)
+
+    def find(self, run: UUID, approval: UUID) -> Mapping[str, Any] | None:
+        """An approval of this run that stands."""
+        a = Approval
+        query = select(a.approver, a.decision).where(
+            a.id == approval, a.subject_kind == SUBJECT, a.subject_id == run, a.revoked_at.is_(None)
+        )
+        row = self._connection.execute(query).mappings().one_or_none()
+        return dict(row) if row else None
+
+    def revoke(self, approval: UUID) -> None:
+        """Take an answer back; it stays on record."""
+        self._connection.execute(update(Approval).where(Approval.id == approval).values(revoked_at=NOW))
+
+    def is_past(self, moment: datetime) -> bool:
+        """By the database's clock."""
+        return bool(self._connection.execute(select(moment <= NOW)).scalar_one())
+
+    def add_token(self, run: UUID, approver: Approver, role: str, plan_digest: str, seconds: int) -> Token:
+        """A new token for one answer."""
+        t = ApprovalToken
+        values = {
+            "subject_kind": SUBJECT,
+            "subject_id": run,
+            "approver": approver.id,
+            "role": role,
+            "plan_digest": plan_digest,
+            "expires_at": NOW + timedelta(seconds=seconds),
+        }
+        row = self._connection.execute(insert(t).values(values).returning(t.id, t.expires_at)).one()
+        return Token(row.id, run, approver.id, role, plan_digest, row.expires_at, is_usable=True)
+
+    def lock_token(self, token: UUID) -> Token | None:
+        """A token, which nobody else can use until the transaction ends; None when it was never given out."""
+        t = ApprovalToken
+        usable = and_(t.used_at.is_(None), t.expires_at > NOW).label("is_usable")
+        columns = (t.id, t.subject_id, t.approver, t.role, t.plan_digest, t.expires_at, usable)
+        query = select(*columns).where(t.id == token, t.subject_kind == SUBJECT).with_for_update()
+        row = self._connection.execute(query).mappings().one_or_none()
+        return Token(**row) if row else None
+
+    def use_token(self, token: UUID) -> None:
+        """It opens nothing any more."""
+        self._connection.execute(update(ApprovalToken).where(ApprovalToken.id == token).values(used_at=NOW))
+
+    def gate(self, service: str) -> tuple[UUID, ApprovalGate, GateSource] | None:
+        """The stored gate of a service."""
+        row = next(iter(self._gates(GateRow.service == service)), None)
+        return (row["id"], _gate(row), row["source"]) if row else None
+
+    def gates(self) -> dict[str, tuple[ApprovalGate, GateSource]]:
+        """All stored gates by service."""
+        return {row["service"]: (_gate(row), row["source"]) for row in self._gates()}
+
+    def put_gate(self, service: str, gate: ApprovalGate, source: GateSource) -> None:
+        """Store a gate. One that was set through the API is not changed by `config`."""
+        values = {"service": service, "source": source, **gate.model_dump(mode="json")}
+        stored = upsert(GateRow).values(values)
+        changed = {name: stored.excluded[name] for name in (*GATE_FIELDS, "source")}
+        where = GateRow.source == "config" if source == "config" else None
+        self._connection.execute(stored.on_conflict_do_update(index_elements=["service"], set_=changed, where=where))
+
+    def _gates(self, *where: Any) -> Sequence[Mapping[str, Any]]:
+        columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]
+        rows = self._connection.execute(select(*columns).where(*where).order_by(GateRow.service)).mappings()
+        return [dict(row) for row in rows]
+
+
+def _gate(row: Mapping[str, Any]) -> ApprovalGate:
+    return ApprovalGate.model_validate({name: row[name] for name in GATE_FIELDS})

@@ -1,0 +1,261 @@
+"""What people can do about a run that waits for them: get a token, answer with it, take an answer back; and the gates.
+
+Each decision is made on the locked row of the run, so of two that come at once one is late; whoever is refused is on
+record too, in the same transaction: no audit row, no answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from moonmind.engine.failpoints import hit
+from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
+from moonmind.schemas.workflow_models import RunSnapshot, RunStatus
+from moonmind.workflows.orchestrator.approval_rows import Token
+from moonmind.workflows.orchestrator.attempt import read_progress
+from moonmind.workflows.orchestrator.gates import (
+    SELF_APPROVAL,
+    Approver,
+    GateFacts,
+    Refusal,
+    Verdict,
+    guarded_step,
+    has_answered,
+    refuse_approver,
+    role_for,
+    same_person,
+)
+from moonmind.workflows.orchestrator.repositories import HeldRun, NewRun, RunRepository
+from moonmind.workflows.orchestrator.run_state import GateAnswered, RunState, decide
+from moonmind.workflows.orchestrator.toolbox import Toolbox
+
+
+class ApprovalRefusedError(Exception):
+    """This answer does not count; why is on the run's record."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+class RunNotFoundError(Exception):
+    """There is no such run."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalToken:
+    """A token as it was sent: its number, None when its signature is not ours."""
+
+    id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalRequest:
+    """An answer as it was sent."""
+
+    approver: str
+    role: str
+    token: ApprovalToken
+    decision: Answer = "approve"
+    comment: str | None = None
+    expires_at: datetime | None = None
+
+
+def issue_token(tools: Toolbox, run: UUID, caller: Approver, seconds: int) -> Token:
+    """The right to answer once about the run's plan as it is now, for `seconds`.
+
+    Also for a dry run that succeeded: a new run of the same plan may be sent with it. Raises RunNotFoundError,
+    ApprovalRefusedError.
+    """
+    with tools.store.transaction() as runs:
+        held = _hold(runs, run)
+        facts = runs.approvals.facts(held.run)
+        role = role_for(facts.gate, caller)
+        refusal = _not_asked(held.run, facts) or refuse_approver(facts.gate, caller, role, held.run.requester)
+        if refusal is None:
+            return runs.approvals.add_token(run, caller, role, held.plan.digest, seconds)
+        _note_refusal(runs, run, caller, refusal)
+    raise ApprovalRefusedError(refusal)
+
+
+def answer_approval(tools: Toolbox, run: UUID, request: ApprovalRequest, caller: Approver) -> None:
+    """Approve or reject the plan that a run waits with. Raises RunNotFoundError, ApprovalRefusedError."""
+    with tools.store.transaction() as runs:
+        held = _hold(runs, run)
+        facts = runs.approvals.facts(held.run)
+        refusal = _refuse(runs, held, facts, request, caller)
+        if refusal is None:
+            _accept(runs, held, facts.gate, request, caller)
+        else:
+            _note_refusal(runs, run, caller, refusal)
+    hit("approve.after_commit")
+    if refusal is not None:
+        raise ApprovalRefusedError(refusal)
+
+
+def revoke_approval(tools: Toolbox, run: UUID, approval: UUID, caller: Approver) -> None:
+    """Take an answer back, as long as what it allowed has not begun. Raises RunNotFoundError, ApprovalRefusedError."""
+    with tools.store.transaction() as runs:
+        held = _hold(runs, run)
+        given = runs.approvals.find(run, approval)
+        if given is None:
+            raise RunNotFoundError
+        refusal = _refuse_revocation(held, runs.approvals.facts(held.run), given["approver"], caller)
+        if refusal is None:
+            runs.approvals.revoke(approval)
+            runs.add_event(run, caller.id, "approval_revoked", {"approver": given["approver"]})
+            _decide(runs, held, caller)
+        else:
+            _note_refusal(runs, run, caller, refusal)
+    if refusal is not None:
+        raise ApprovalRefusedError(refusal)
+
+
+def stand_on_token(runs: RunRepository, new: NewRun, token: ApprovalToken) -> None:
+    """Let a new run begin with the answer that a token of a dry run stands for; it counts if the plan comes out the
+    same. Raises ApprovalRefusedError, and then there must be no new run."""
+    found = runs.approvals.lock_token(token.id) if token.id is not None else None
+    if found is None or not found.is_usable:
+        raise ApprovalRefusedError(_bad_token(found))
+    dry = _hold(runs, found.subject_id)
+    if dry.run.target_service != new.target_service or not dry.run.dry_run:
+        reason = f"the token is not of a dry run for {new.target_service}"
+        raise ApprovalRefusedError(Refusal("token_of_another_run", reason))
+    gate = runs.approvals.facts(dry.run).gate
+    if same_person(found.approver, new.requester) and not gate.self_approval:
+        raise ApprovalRefusedError(SELF_APPROVAL)
+    runs.approvals.use_token(found.id)
+    runs.approvals.add(
+        new.id,
+        approver=found.approver,
+        role=found.role,
+        plan_digest=found.plan_digest,
+        decision="approve",
+        comment=f"given for the dry run {found.subject_id}",
+        valid_minutes=gate.valid_minutes,
+    )
+    said = {"role": found.role, "plan_digest": found.plan_digest, "dry_run": str(found.subject_id)}
+    runs.add_event(new.id, found.approver, "approval_given", said)
+
+
+def list_gates(tools: Toolbox) -> dict[str, tuple[ApprovalGate, GateSource]]:
+    """The gate of each service that is configured here, and where it comes from."""
+    with tools.store.transaction() as runs:
+        stored = runs.approvals.gates()
+    return {name: stored.get(name, (tools.catalog.get(name).approval, "config")) for name in tools.catalog.names()}
+
+
+def put_gate(tools: Toolbox, service: str, gate: ApprovalGate) -> None:
+    """Set a service's gate from now on, whatever `config.toml` says. Raises UnknownServiceError."""
+    tools.catalog.get(service)
+    with tools.store.transaction() as runs:
+        runs.approvals.put_gate(service, gate, "api")
+
+
+def keep_configured_gates(tools: Toolbox) -> None:
+    """At the start of a process: what `config.toml` says is stored, unless the API set something else since."""
+    with tools.store.transaction() as runs:
+        stored = runs.approvals.gates()
+        for name in tools.catalog.names():
+            wanted = tools.catalog.get(name).approval
+            there = stored.get(name)
+            if (there is None and wanted != ApprovalGate()) or (there is not None and there != (wanted, "config")):
+                runs.approvals.put_gate(name, wanted, "config")
+
+
+def _hold(runs: RunRepository, run: UUID) -> HeldRun:
+    held = runs.lock(run)
+    if held is None:
+        raise RunNotFoundError
+    return held
+
+
+def _refuse(
+    runs: RunRepository, held: HeldRun, facts: GateFacts, request: ApprovalRequest, caller: Approver
+) -> Refusal | None:
+    if not same_person(request.approver, caller.id):
+        return Refusal("not_the_approver", f"your key is {caller.id}'s: only they can answer", forbidden=True)
+    if held.run.status is not RunStatus.AWAITING_APPROVAL:
+        return Refusal("not_awaiting", f"the run is {held.run.status}: it waits for nobody's word")
+    if refusal := refuse_approver(facts.gate, caller, request.role, held.run.requester):
+        return refusal
+    if facts.is_over:
+        return Refusal("approval_expired", "the time to answer is over")
+    if has_answered(facts.given, caller.id, held.plan.digest):
+        return Refusal("answered_before", "you answered about this plan already; revoke that to answer anew")
+    if request.expires_at is not None and runs.approvals.is_past(request.expires_at):
+        return Refusal("expires_in_the_past", "`expires_at` is over already")
+    return _use_token(runs, held, request, caller)
+
+
+def _use_token(runs: RunRepository, held: HeldRun, request: ApprovalRequest, caller: Approver) -> Refusal | None:
+    token = runs.approvals.lock_token(request.token.id) if request.token.id is not None else None
+    if token is None or not token.is_usable:
+        return _bad_token(token)
+    if token.subject_id != held.run.id:
+        return Refusal("token_of_another_run", "the token is about another run")
+    if not same_person(token.approver, caller.id) or token.role != request.role:
+        return Refusal("token_of_another_person", "the token was given to somebody else, or for another role")
+    if token.plan_digest != held.plan.digest:
+        return Refusal("plan_changed", "the plan is not what the token was given for: look at it again")
+    runs.approvals.use_token(token.id)
+    return None
+
+
+def _bad_token(token: Token | None) -> Refusal:
+    return Refusal("token_invalid", "the token was used or has expired" if token else "this is no token of ours")
+
+
+def _not_asked(run: RunSnapshot, facts: GateFacts) -> Refusal | None:
+    """Why nobody's word is wanted about this run."""
+    if run.status is RunStatus.AWAITING_APPROVAL:
+        return Refusal("approval_expired", "the time to answer is over") if facts.is_over else None
+    if run.dry_run and run.status is RunStatus.SUCCEEDED:
+        asked = facts.gate.requirement != "none"
+        return None if asked else Refusal("not_awaiting", f"{run.target_service} asks for nobody's approval")
+    return Refusal("not_awaiting", f"the run is {run.status}: it waits for nobody's word")
+
+
+def _refuse_revocation(held: HeldRun, facts: GateFacts, approver: str, caller: Approver) -> Refusal | None:
+    if not same_person(approver, caller.id) and "admin" not in caller.roles:
+        return Refusal("not_the_approver", "only whoever gave an answer, or an admin, takes it back", forbidden=True)
+    guarded = guarded_step(facts.gate, held.run.start_step)
+    if held.is_worked_on or held.run.status.is_terminal or held.run.next_step is not guarded:
+        return Refusal("too_late", "what was approved has begun; cancel the run to have it undone")
+    return None
+
+
+def _accept(runs: RunRepository, held: HeldRun, gate: ApprovalGate, request: ApprovalRequest, caller: Approver) -> None:
+    runs.approvals.add(
+        held.run.id,
+        approver=caller.id,
+        role=request.role,
+        plan_digest=held.plan.digest,
+        decision=request.decision,
+        comment=request.comment,
+        valid_minutes=gate.valid_minutes,
+        expires_at=request.expires_at,
+    )
+    said = {"role": request.role, "plan_digest": held.plan.digest, "comment": request.comment}
+    kind = "approval_given" if request.decision == "approve" else "approval_rejected"
+    runs.add_event(held.run.id, caller.id, kind, said)
+    _decide(runs, held, caller)
+
+
+def _decide(runs: RunRepository, held: HeldRun, caller: Approver) -> None:
+    """What becomes of the run now; while more people must agree, it waits on, no longer than before."""
+    step = held.run.next_step
+    assert step is not None
+    verdict = runs.approvals.verdict(held.run, step, held.plan.digest)
+    if verdict is Verdict.NEEDED and held.run.status is RunStatus.AWAITING_APPROVAL:
+        return
+    state = RunState(step, touched=read_progress(held.run.progress).touched, verdict=verdict)
+    runs.change(held, decide(state, GateAnswered()), caller.id)
+
+
+def _note_refusal(runs: RunRepository, run: UUID, caller: Approver, refusal: Refusal) -> None:
+    said: dict[str, Any] = {"code": refusal.code, "reason": refusal.reason}
+    runs.add_event(run, caller.id, "approval_refused", said)

@@ -1,0 +1,130 @@
+"""Whether a run may go on past its service's approval gate, and whose word counts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from moonmind.schemas.approvals import Answer, ApprovalGate, Role
+from moonmind.schemas.workflow_models import FORWARD_STEPS, StepName
+
+
+class Verdict(StrEnum):
+    """What a gate says now. `open`: no gate is here."""
+
+    OPEN = "open"
+    GRANTED = "granted"
+    NEEDED = "needed"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+    @property
+    def lets_pass(self) -> bool:
+        """Whether the guarded step may be done."""
+        return self in (Verdict.OPEN, Verdict.GRANTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One person's answer about one plan; `valid`: not expired by the database's clock (revoked ones are left out)."""
+
+    approver: str
+    role: str
+    decision: Answer
+    plan_digest: str
+    valid: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GateFacts:
+    """A service's gate, what was answered for one run, and whether the time to answer is over."""
+
+    gate: ApprovalGate
+    given: tuple[Given, ...] = ()
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Approver:
+    """Who answers: the owner of a key, with the roles that it gives."""
+
+    id: str
+    roles: frozenset[str]
+
+    def may_act_as(self, role: str) -> bool:
+        """Whether the key gives this role; an admin's gives each."""
+        return role in self.roles or "admin" in self.roles
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an answer does not count. `forbidden`: never this person; otherwise not now or not like this."""
+
+    code: str
+    reason: str
+    forbidden: bool = False
+
+
+SELF_APPROVAL = Refusal("self_approval", "whoever asked for a run may not approve it", forbidden=True)
+
+
+def guarded_step(gate: ApprovalGate, start: StepName) -> StepName | None:
+    """The step before which people must agree, for a run that began at `start`. An undoing is never held up."""
+    if start is StepName.ROLLBACK:
+        return None
+    match gate.requirement:
+        case "none":
+            return None
+        case "pre-run":
+            return max(start, StepName.PATCH, key=FORWARD_STEPS.index)
+        case "pre-verify":
+            return StepName.VERIFY
+
+
+def judge(facts: GateFacts, *, step: StepName, start: StepName, plan_digest: str, requester: str) -> Verdict:
+    """The one place that says whether `step` may be done. Only answers to exactly this plan count."""
+    if guarded_step(facts.gate, start) is not step:
+        return Verdict.OPEN
+    counted = [answer for answer in facts.given if _counts(facts.gate, answer, plan_digest, requester)]
+    if any(answer.decision == "reject" for answer in counted):
+        return Verdict.REFUSED
+    if len({answer.approver.casefold() for answer in counted}) >= facts.gate.required_approvals:
+        return Verdict.GRANTED
+    return Verdict.EXPIRED if facts.is_over else Verdict.NEEDED
+
+
+def refuse_approver(gate: ApprovalGate, approver: Approver, role: str, requester: str) -> Refusal | None:
+    """Why this person may not answer for this gate in this role, or None."""
+    if not approver.may_act_as(role):
+        return Refusal("role_not_held", f"your key does not give you the role {role}", forbidden=True)
+    if role not in gate.approver_roles:
+        allowed = ", ".join(gate.approver_roles)
+        return Refusal("role_not_asked", f"this service wants the word of: {allowed}", forbidden=True)
+    if same_person(approver.id, requester) and not gate.self_approval:
+        return SELF_APPROVAL
+    return None
+
+
+def role_for(gate: ApprovalGate, approver: Approver) -> Role:
+    """The first role of the gate that the person holds; the gate's first one when there is none."""
+    return next((role for role in gate.approver_roles if approver.may_act_as(role)), gate.approver_roles[0])
+
+
+def same_person(one: str, other: str) -> bool:
+    """Names that differ only in case are one person's: two keys do not make two people."""
+    return one.casefold() == other.casefold()
+
+
+def has_answered(given: Iterable[Given], approver: str, plan_digest: str) -> bool:
+    """Whether this person answered about this plan already."""
+    return any(same_person(g.approver, approver) and g.plan_digest == plan_digest for g in given)
+
+
+def _counts(gate: ApprovalGate, answer: Given, plan_digest: str, requester: str) -> bool:
+    return (
+        answer.valid
+        and answer.plan_digest == plan_digest
+        and answer.role in gate.approver_roles
+        and (gate.self_approval or not same_person(answer.approver, requester))
+    )

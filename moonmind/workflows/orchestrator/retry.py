@@ -1,0 +1,95 @@
+"""Taking an ended run up again: a new run that links to the old one and begins where it makes sense."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, StepName
+from moonmind.workflows.orchestrator.approvals import RunNotFoundError
+from moonmind.workflows.orchestrator.resume import EndedRun, NotResumable, Resumption, decide_resumption
+from moonmind.workflows.orchestrator.toolbox import Toolbox
+from moonmind.workflows.orchestrator.use_cases import Beginning, RunRequest, begin_anew, submit_run
+
+SHOWN_TO_APPROVERS = (
+    (ArtifactType.PLAN_SNAPSHOT, "plan.json"),
+    (ArtifactType.PATCH_PREVIEW, "patch_preview.diff"),
+)
+
+
+class RunNotOverError(Exception):
+    """The run has not ended yet."""
+
+
+class NotResumableError(Exception):
+    """That run cannot be taken up like this."""
+
+    def __init__(self, refusal: NotResumable) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequest:
+    """`resume_from_step` None: the step that failed."""
+
+    resume_from_step: StepName | None = None
+    reason: str | None = None
+    idempotency_key: str | None = None
+
+
+def retry_run(tools: Toolbox, run: UUID, request: RetryRequest, requester: str, new_id: Callable[[], UUID]) -> UUID:
+    """A new run that goes on from an ended one; after this returns it will end, whatever breaks.
+
+    Raises RunNotFoundError, RunNotOverError, NotResumableError, and what `submit_run` raises.
+    """
+    with tools.store.transaction() as runs:
+        ended = runs.find_ended(run)
+    if ended is None:
+        raise RunNotFoundError
+    if not ended.run.status.is_terminal:
+        raise RunNotOverError
+    asked = RunRequest(
+        instruction=ended.run.instruction,
+        target_service=ended.run.target_service,
+        priority=ended.run.priority,
+        idempotency_key=request.idempotency_key,
+        retried_from=run,
+        resume_from_step=request.resume_from_step,
+        reason=request.reason,
+    )
+    return submit_run(tools, asked, requester, new_id, lambda new: _begin(tools, asked, ended, new))
+
+
+def _begin(tools: Toolbox, asked: RunRequest, ended: EndedRun, new: UUID) -> Beginning:
+    resumption = decide_resumption(ended, asked.resume_from_step, _hashes(tools, ended))
+    match resumption:
+        case NotResumable():
+            raise NotResumableError(resumption)
+        case Resumption(plan=None):
+            return begin_anew(tools, asked, dry_run=resumption.dry_run)
+        case Resumption(plan=plan):
+            assert plan is not None
+            copied = _copy(tools, ended.run.id, new)
+            return Beginning(plan, resumption.dry_run, resumption.start, resumption.progress, copied)
+
+
+def _hashes(tools: Toolbox, ended: EndedRun) -> Mapping[str, str | None] | None:
+    """The plan's files now; None where this process cannot see the workspace (the API of a larger installation)."""
+    workspace = tools.workspace_of(ended.run.target_service)
+    if not workspace.is_here():
+        return None
+    contents = {change.path: workspace.read(change.path) for change in ended.plan.changes}
+    return {path: None if data is None else hashlib.sha256(data).hexdigest() for path, data in contents.items()}
+
+
+def _copy(tools: Toolbox, old: UUID, new: UUID) -> tuple[ArtifactInfo, ...]:
+    """The plan and its diff, so that whoever approves the new run finds them with it."""
+    found = ((kind, path, tools.artifacts.get(old, path)) for kind, path in SHOWN_TO_APPROVERS)
+    return tuple(
+        tools.artifacts.put(new, kind, path, content, StepName.ANALYZE)
+        for kind, path, content in found
+        if content is not None
+    )
