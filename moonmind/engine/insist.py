@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from moonmind.engine.backoff import backoff_seconds
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 LONGEST_PAUSE_SECONDS = 2.0
 
@@ -24,7 +26,8 @@ def insist(act: Callable[[], T], *, pause: Callable[[float], bool]) -> T:
     while True:
         try:
             return act()
-        except (OperationalError, InterfaceError):
+        except (OperationalError, InterfaceError) as error:
             failures += 1
+            log.warning("database: %s; trying again", type(error).__name__)
             if not pause(backoff_seconds(failures, most=LONGEST_PAUSE_SECONDS)):
                 raise

@@ -52,6 +52,10 @@ class House:
         self.manifest = self.shop / "requirements.txt"
         self.manifest.write_bytes(BROKEN)
         self.runtime = FakeRuntime(self.manifest)
+        self.restart()
+
+    def restart(self) -> None:
+        """Read `config.toml` anew, as a process does that starts."""
         self.tools = self.make_tools()
         keep_configured_gates(self.tools)
 

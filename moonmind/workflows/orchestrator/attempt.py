@@ -58,7 +58,7 @@ ROLLBACK_ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What an attempt comes to."""
+    """What an attempt comes to. `passed`: what the gate said when the step was claimed."""
 
     event: Event
     message: str
@@ -66,6 +66,7 @@ class AttemptResult:
     artifacts: tuple[ArtifactInfo, ...]
     result: StepResult | None = None
     skipped: bool = False
+    passed: Verdict = Verdict.OPEN
 
 
 def log_name(step: StepName, attempt: int) -> str:
@@ -83,10 +84,11 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
         context: StepContext | None = None
         result: StepResult | None = None
         skipped = is_skipped(claimed.plan, step)
+        passed = Verdict.OPEN
         try:
             _refuse_too_many(tools, claimed, step)
             heartbeat.check()
-            _refuse_shut_gate(tools, claimed, heartbeat)
+            passed = _pass_gate(tools, claimed, heartbeat)
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
                 result = _skip(step) if skipped else STEPS[step](context)
@@ -99,7 +101,7 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
         progress = context.progress if context else read_progress(claimed.run.progress)
         _say_end(step, log, event, message)
         kept = (*_earlier_logs(tools, claimed), *(context.kept if context else ()), *log.finish())
-    return AttemptResult(event, message, progress, kept, result, skipped)
+    return AttemptResult(event, message, progress, kept, result, skipped, passed)
 
 
 def _earlier_logs(tools: Toolbox, claimed: ClaimedRun) -> list[ArtifactInfo]:
@@ -122,15 +124,17 @@ def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> Non
         raise StepFailedError("gave_up", f"{step} was interrupted {most} times")
 
 
-def _refuse_shut_gate(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> None:
+def _pass_gate(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Verdict:
     """At the claim of a step, and again before each write. Raises GateShutError."""
 
     def ask() -> Verdict:
         with tools.store.transaction() as runs:
             return runs.approvals.verdict(claimed.run, StepName(claimed.claim.step), claimed.plan.digest)
 
-    if not heartbeat.insist(ask).lets_pass:
+    verdict = heartbeat.insist(ask)
+    if not verdict.lets_pass:
         raise GateShutError
+    return verdict
 
 
 class GateShutError(Exception):
@@ -188,7 +192,7 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
 
     def guard() -> None:
         heartbeat.check()
-        _refuse_shut_gate(tools, claimed, heartbeat)
+        _pass_gate(tools, claimed, heartbeat)
 
     return StepContext(
         run=claimed.run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
 
@@ -235,7 +235,10 @@ def _decide(runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) ->
         plan = attempt.result.plan if attempt.result and attempt.result.plan else claimed.plan
         verdict = runs.approvals.verdict(run, coming, plan.digest) if coming else Verdict.OPEN
     state = RunState(step, touched=attempt.progress.touched, dry_run=run.dry_run, verdict=verdict)
-    return event, decide(state, event)
+    decision = decide(state, event)
+    if attempt.passed is Verdict.GRANTED and decision.approval is None:  # a retry stands on what was granted before
+        decision = replace(decision, approval="granted")
+    return event, decision
 
 
 def _step_record(

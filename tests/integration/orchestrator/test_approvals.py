@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,14 +36,14 @@ KIM = Approver("kim", frozenset({"operator", "approver"}))
 
 
 @pytest.fixture
-def protected(tmp_path: Path, database: Engine) -> Iterator[Callable[..., House]]:
+def protected(tmp_path: Path, database: Engine) -> Callable[..., House]:
     """A house whose shop is protected; by default before anything is touched."""
 
     def make(**policy: Any) -> House:
         chosen = {"requirement": '"pre-run"', **policy}
         return House(tmp_path, database, approval="{" + ", ".join(f"{k} = {v}" for k, v in chosen.items()) + "}")
 
-    yield make
+    return make
 
 
 def answer(house: House, run: UUID, who: Approver, **rest: Any) -> None:
@@ -328,8 +328,7 @@ def test_a_gate_that_the_file_gives_up_is_given_up_at_the_next_start(protected: 
     house = protected()
     config = (house.home / "config.toml").read_text()
     (house.home / "config.toml").write_text(config.replace("pre-run", "none"))
-    house.tools = house.make_tools()
-    keep_configured_gates(house.tools)
+    house.restart()
     run = house.submit()
     house.deliver()
     assert house.detail(run)["status"] == "succeeded"
@@ -350,7 +349,6 @@ def test_of_fifty_who_approve_at_once_one_succeeds_and_every_refusal_is_on_recor
         try:
             answer_approval(house.tools, run, ApprovalRequest(who.id, "approver", token), who)
         except ApprovalRefusedError as error:
-            assert not error.refusal.forbidden
             return error.refusal.code
         return "ok"
 

@@ -7,18 +7,21 @@ import errno
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import OperationalError
 
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.attempt import log_name
 from moonmind.workflows.orchestrator.ports import Command, Execute, StepFailedError
+from moonmind.workflows.orchestrator.repositories import JOBS
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.use_cases import cancel_run
 from tests.support.house import BROKEN, STEPS, House, statuses
@@ -128,7 +131,7 @@ def test_what_may_not_be_built_is_refused_before_anything_is_touched(house: Hous
 def test_a_service_that_stays_exited_is_not_waited_for_until_the_time_out(house: House) -> None:
     config = (house.home / "config.toml").read_text().replace("verify = 2", "verify = 300")
     (house.home / "config.toml").write_text(config)
-    house.tools = house.make_tools()
+    house.restart()
     house.runtime.works = lambda text: False
     run = house.submit()
     house.deliver()
@@ -182,7 +185,7 @@ def test_an_engine_that_is_away_fails_before_anything_is_touched(house: House) -
 def test_a_file_that_the_profile_does_not_allow_never_changes(house: House) -> None:
     config = (house.home / "config.toml").read_text().replace('allow = ["requirements.txt"]', 'allow = ["Dockerfile"]')
     (house.home / "config.toml").write_text(config)
-    house.tools = house.make_tools()
+    house.restart()
     run = house.submit()
     house.deliver()
     assert house.detail(run)["status"] == "failed"
@@ -192,7 +195,7 @@ def test_a_file_that_the_profile_does_not_allow_never_changes(house: House) -> N
 def test_a_service_that_this_worker_does_not_know_fails_and_says_so(house: House) -> None:
     run = house.submit()
     (house.home / "config.toml").write_text("")
-    house.tools = house.make_tools()
+    house.restart()
     house.deliver()
     assert house.detail(run)["failure"]["code"] == "service_unknown"
 
@@ -524,3 +527,64 @@ def test_every_change_of_a_run_is_an_event_in_order(house: House) -> None:
 
 def _die(*args: object) -> None:
     raise KeyboardInterrupt
+
+
+def lose_answers(house: House, monkeypatch: pytest.MonkeyPatch, *, committed: bool) -> list[str]:
+    """From now on, each run's outcome is written once with the database gone away: before its commit, or just after."""
+    real, lost = house.tools.store.transaction, list[str]()
+
+    @contextmanager
+    def transaction() -> Iterator[Any]:
+        recorded = []
+        with real() as runs:
+            record = runs.record
+            monkeypatch.setattr(runs, "record", lambda *args: (record(*args), recorded.append(args[0].claim.step)))
+            yield runs
+            if recorded and recorded[0] not in lost and not committed:
+                lost.extend(recorded)
+                raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+        if recorded and recorded[0] not in lost:
+            lost.extend(recorded)
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+
+    monkeypatch.setattr(house.tools.store, "transaction", transaction)
+    return lost
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("works", [True, False])
+def test_an_outcome_whose_commit_got_no_answer_is_written_once(
+    house: House, monkeypatch: pytest.MonkeyPatch, committed: bool, works: bool
+) -> None:
+    if not works:
+        house.runtime.works = lambda text: False
+    lost = lose_answers(house, monkeypatch, committed=committed)
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert detail["status"] == ("succeeded" if works else "rolled_back")
+    assert lost == (STEPS if works else [*STEPS, "rollback"])
+    assert [step["attempt"] for step in detail["steps"]] == [1] * len(detail["steps"])
+    assert len(house.events(run, "step_finished")) == len(lost)
+    assert house.runtime.calls.count("build") == 1
+
+
+def test_a_database_that_stays_away_past_the_lease_leaves_the_step_to_whoever_comes_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.tools = replace(house.tools, lease=0.5)
+    run = house.submit()
+    assert house.step(run, "analyze")
+
+    def gone(*args: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("connection refused"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("moonmind.workflows.orchestrator.use_cases._decide", gone)
+        patch.setattr(type(JOBS), "extend", gone)
+        assert not house.step(run, "patch")
+    house.lapse()
+    house.reap()
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    assert house.manifest.read_bytes().count(b"python-dateutil") == 1
