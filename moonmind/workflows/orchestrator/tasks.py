@@ -26,6 +26,7 @@ from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.approvals import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.dead_letters import park
 from moonmind.workflows.orchestrator.repositories import JOBS
 from moonmind.workflows.orchestrator.run_rows import wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
@@ -46,7 +47,17 @@ def _task_for(step: StepName) -> None:
 
     @app.task(name=f"orchestrator.{step}", bind=True)
     def run_step(self: Task[Any, None], message: object) -> None:
-        run, epoch = read_payload(message)
+        try:
+            run, epoch = read_payload(message)
+        except ValueError as error:
+            park(
+                app,
+                message,
+                str(error),
+                queue=str((self.request.delivery_info or {}).get("routing_key")),
+                properties={},
+            )
+            raise Ignore from None
         if not use_cases.execute_step(toolbox(), run, epoch, step, self.request.id or ""):
             raise Ignore  # the chain ends here
 
