@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
-from itsdangerous import BadData, URLSafeTimedSerializer
 
-from api_service.api import problems
+from api_service.api import problems, refusals
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import artifacts, health, keys, orchestrator
+from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
+from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
+from moonmind.workflows.orchestrator.approvals import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 
 log = logging.getLogger(__name__)
@@ -35,8 +36,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         file = settings.var / "admin.key"
         if ensure_admin_key(engine, file):
             log.info("first start: made an admin key, in %s", file)
-        sign, unsign = _signer(signing_key(settings.var / "signing.key"), settings.api.download_ttl)
-        app.state.context = Context(settings, engine, make_toolbox(settings, engine), sign, unsign)
+        tools, secret = make_toolbox(settings, engine), signing_key(settings.var / "signing.key")
+        keep_configured_gates(tools)
+        addresses = Signer(secret, "artifact", settings.api.download_ttl)
+        app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
         yield
         engine.dispose()
 
@@ -47,26 +50,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
+    refusals.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
-    for router in (health.router, orchestrator.creation, orchestrator.router, artifacts.router, keys.router):
-        app.include_router(router)
+    app.include_router(orchestrator.creation)
+    for room in (runs, orchestrator, approvals, artifacts, services, keys, health):
+        app.include_router(room.router)
     return app
-
-
-def _signer(secret: str, seconds: int) -> tuple[Callable[[str], str], Callable[[str], str | None]]:
-    """Functions that sign a text, and that give it back while the signature is right and not older than `seconds`."""
-    serializer = URLSafeTimedSerializer(secret, salt="artifact")
-
-    def sign(value: str) -> str:
-        signed = serializer.dumps(value)
-        return signed if isinstance(signed, str) else signed.decode()
-
-    def unsign(token: str) -> str | None:
-        try:
-            value = serializer.loads(token, max_age=seconds)
-        except BadData:
-            return None
-        return value if isinstance(value, str) else None
-
-    return sign, unsign

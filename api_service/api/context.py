@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from fastapi import Request
 from sqlalchemy import Engine
 
+from api_service.api.signing import Signer
 from moonmind.config.settings import Settings
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """`sign` and `unsign` make and check the secret part of an artifact's address."""
+    """`addresses` signs the secret part of artifacts' addresses, `approval_tokens` the numbers of such tokens."""
 
     settings: Settings
     engine: Engine
     tools: Toolbox
-    sign: Callable[[str], str]
-    unsign: Callable[[str], str | None]
+    addresses: Signer
+    approval_tokens: Signer
 
 
 def context_of(request: Request) -> Context:

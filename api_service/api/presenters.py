@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from api_service.api.context import Context
+from moonmind.schemas.approvals import ApprovalGate, GateSource
 from moonmind.workflows.orchestrator.serializers import run_artifact
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
 
@@ -25,11 +26,19 @@ def present_artifacts(context: Context, run: UUID, rows: Iterable[Row]) -> list[
 
 def content_url(context: Context, run: UUID, artifact: UUID) -> str:
     """The signed path of an artifact's bytes."""
-    return f"/orchestrator/runs/{run}/artifacts/{artifact}/content?token={context.sign(f'{run}/{artifact}')}"
+    return f"/orchestrator/runs/{run}/artifacts/{artifact}/content?token={context.addresses.sign(f'{run}/{artifact}')}"
+
+
+def present_gate(service: str, gate: ApprovalGate, source: GateSource) -> dict[str, Any]:
+    """GateView."""
+    return {"service": service, **gate.model_dump(), "source": source}
 
 
 def present_services(
-    catalog: ServiceCatalog, last_runs: Mapping[str, Row], holders: Mapping[str, UUID]
+    catalog: ServiceCatalog,
+    gates: Mapping[str, ApprovalGate],
+    last_runs: Mapping[str, Row],
+    holders: Mapping[str, UUID],
 ) -> list[dict[str, Any]]:
     """ServiceViews, by name."""
     views = []
@@ -41,7 +50,7 @@ def present_services(
                 "name": name,
                 "runtime": profile.runtime,
                 "allow": list(profile.allow),
-                "approval": profile.approval.requirement,
+                "approval": gates[name].requirement,
                 "lock_group": group,
                 "active_run": holders.get(group),
                 "last_run": {"run_id": last["id"], "status": last["status"], "queued_at": last["queued_at"]}

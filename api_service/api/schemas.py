@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from api_service.api.approval_schemas import ApprovalView, AwaitingView, Remark, Token
+from api_service.api.strict_json import Body
+from moonmind.schemas.approvals import Requirement
 from moonmind.schemas.workflow_models import (
     ApprovalStatus,
     ArtifactType,
@@ -22,12 +25,6 @@ from moonmind.schemas.workflow_models import (
 )
 
 
-class Body(BaseModel):
-    """Base of request bodies: no unknown fields, no silent conversion."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
 def _not_blank(text: str) -> str:
     if not any(char.isprintable() and not char.isspace() for char in text):
         raise PydanticCustomError("blank", "must not be blank")
@@ -35,7 +32,7 @@ def _not_blank(text: str) -> str:
 
 
 class CreateRun(Body):
-    """An instruction for one service."""
+    """An instruction for one service. `approval_token`: of a dry run, good for a run that comes to the same plan."""
 
     instruction: Annotated[
         str,
@@ -46,6 +43,14 @@ class CreateRun(Body):
     target_service: Annotated[str, StringConstraints(min_length=1, max_length=63), Field(examples=["shop"])]
     priority: Priority = "normal"
     dry_run: bool = False
+    approval_token: Token | None = None
+
+
+class RetryRun(Body):
+    """How to take an ended run up again; without a step, at the one that failed."""
+
+    resume_from_step: Annotated[StepName | None, Field(strict=False)] = None
+    reason: Remark | None = None
 
 
 class RunSummary(BaseModel):
@@ -119,12 +124,13 @@ class ArtifactList(BaseModel):
 
 
 class RunDetail(RunSummary):
-    """Everything about a run."""
+    """Everything about a run. `awaiting` only while it waits for people."""
 
     action_plan: ActionPlanView | None
     steps: list[StepView]
     artifacts: list[RunArtifact]
-    approvals: list[dict[str, Any]]
+    approvals: list[ApprovalView]
+    awaiting: AwaitingView | None
     metrics: dict[str, Any]
 
 
@@ -137,12 +143,12 @@ class LastRun(BaseModel):
 
 
 class ServiceView(BaseModel):
-    """A service that can be repaired."""
+    """A service that can be repaired. `approval`: when its gate asks people, as it is in force now."""
 
     name: str
     runtime: str
     allow: list[str]
-    approval: str
+    approval: Requirement
     lock_group: str
     active_run: UUID | None
     last_run: LastRun | None
@@ -166,3 +172,4 @@ class ProblemDetails(BaseModel):
     remediation: str
     errors: list[dict[str, str]] | None = None
     known_services: list[str] | None = None
+    files: list[str] | None = None

@@ -8,10 +8,17 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
 
 from api_service.api.problems import Problem
 
 DEPTH = 32
+
+
+class Body(BaseModel):
+    """Base of request bodies: no unknown fields, no silent conversion."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class StrictRoute(APIRoute):

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from api_service.db.models import ApiKey
@@ -21,7 +21,7 @@ SHOWN = (
     *(ApiKey.created_at, ApiKey.expires_at, ApiKey.revoked_at, ApiKey.last_used_at),
 )
 """What may be seen of a key."""
-BOOTSTRAP_LOCK = 0x6D6D6B79
+KEYS_LOCK = 0x6D6D6B79
 
 
 class KeyRepository:
@@ -57,9 +57,8 @@ class KeyRepository:
     def find(self, secret_hash: bytes) -> Person | None:
         """Whose key this is, None when it is unknown, revoked or expired; notes that it was used."""
         k = ApiKey
-        valid = (k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > func.now()))
         found = select(k.id, k.owner, k.roles, k.last_used_at < func.now() - USE_GRANULARITY).where(
-            k.secret_hash == secret_hash, *valid
+            k.secret_hash == secret_hash, *_valid()
         )
         row = self._connection.execute(found).one_or_none()
         if row is None:
@@ -68,12 +67,28 @@ class KeyRepository:
             self._connection.execute(update(k).where(k.id == row.id).values(last_used_at=func.now()))
         return Person(row.owner, frozenset(row.roles))
 
-    def lock_bootstrap(self) -> None:
-        """One process at a time decides, until its transaction ends, whether a first key is needed."""
-        self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": BOOTSTRAP_LOCK})
+    def lock_all(self) -> None:
+        """One at a time decides, until its transaction ends, by which keys there are."""
+        self._connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": KEYS_LOCK})
+
+    def valid_admins(self) -> set[UUID]:
+        """The admin keys that open something now."""
+        k = ApiKey
+        return set(self._connection.execute(select(k.id).where(*_valid(), k.roles.contains(["admin"]))).scalars())
+
+    def owner_like(self, owner: str) -> str | None:
+        """An owner of any key, also a revoked one, whose name differs from this one in case alone."""
+        k = ApiKey
+        same = (func.lower(k.owner) == owner.lower(), k.owner != owner)
+        return self._connection.execute(select(k.owner).where(*same).limit(1)).scalar_one_or_none()
 
     def has_admin(self) -> bool:
-        """Whether any valid admin key exists."""
+        """Whether there is an admin key that stays valid."""
         k = ApiKey
         found = select(k.id).where(k.revoked_at.is_(None), k.expires_at.is_(None), k.roles.contains(["admin"])).limit(1)
         return self._connection.execute(found).one_or_none() is not None
+
+
+def _valid() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Neither revoked nor expired."""
+    return ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())

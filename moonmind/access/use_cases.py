@@ -1,4 +1,4 @@
-"""Who may come in: the first admin key, and recognising a key."""
+"""Who may come in: the first admin key, making, revoking and recognising keys."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ LONGEST_KEY = 128
 KEY_LENGTH = len(make_key(bytes(SECRET_BYTES)))
 
 
+class LastAdminError(Exception):
+    """Without this key nobody could make another one."""
+
+
+class OwnerInOtherLettersError(Exception):
+    """That owner is known, in other letters: two names that differ in case are one person."""
+
+    def __init__(self, known: str) -> None:
+        super().__init__(f"there is {known} already, and names that differ in case are one person")
+        self.known = known
+
+
 def authenticate(engine: Engine, key: str) -> Person | None:
     """Whose key this is, None when it opens nothing."""
     if not key.startswith(PREFIX) or len(key) > LONGEST_KEY:
@@ -33,10 +45,14 @@ def authenticate(engine: Engine, key: str) -> Person | None:
 def create_key(
     engine: Engine, owner: str, name: str, roles: Sequence[Role], valid_days: int | None
 ) -> tuple[str, Mapping[str, Any]]:
-    """A new key, which is not stored, and its row, which is."""
+    """A new key, which is not stored, and its row, which is. Raises OwnerInOtherLettersError."""
     key = make_key(secrets.token_bytes(SECRET_BYTES))
     with engine.begin() as connection:
-        return key, KeyRepository(connection).add(owner, name, sorted(set(roles)), hash_key(key), valid_days)
+        keys = KeyRepository(connection)
+        keys.lock_all()
+        if known := keys.owner_like(owner):
+            raise OwnerInOtherLettersError(known)
+        return key, keys.add(owner, name, sorted(set(roles)), hash_key(key), valid_days)
 
 
 def list_keys(engine: Engine) -> list[Mapping[str, Any]]:
@@ -46,9 +62,13 @@ def list_keys(engine: Engine) -> list[Mapping[str, Any]]:
 
 
 def revoke_key(engine: Engine, number: UUID) -> Mapping[str, Any] | None:
-    """End a key's validity; None when there is no such key."""
+    """End a key's validity; None when there is no such key. Raises LastAdminError."""
     with engine.begin() as connection:
-        return KeyRepository(connection).revoke(number)
+        keys = KeyRepository(connection)
+        keys.lock_all()
+        if keys.valid_admins() == {number}:
+            raise LastAdminError
+        return keys.revoke(number)
 
 
 def ensure_admin_key(engine: Engine, file: Path) -> bool:
@@ -60,7 +80,7 @@ def ensure_admin_key(engine: Engine, file: Path) -> bool:
     """
     with engine.begin() as connection:
         keys = KeyRepository(connection)
-        keys.lock_bootstrap()
+        keys.lock_all()
         if key := _read_key(file):
             keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
             return False

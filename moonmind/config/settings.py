@@ -48,12 +48,13 @@ class Broker(Table):
 
 
 class Api(Table):
-    """The HTTP side. `body_limit` in bytes."""
+    """The HTTP side. `body_limit` in bytes, what lasts in seconds."""
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     body_limit: int = Field(65536, ge=1024, le=16 * 1024 * 1024)
     download_ttl: int = Field(900, ge=10, le=86400)
+    approval_token_ttl: int = Field(900, ge=10, le=86400)
 
 
 class Orchestrator(Table):

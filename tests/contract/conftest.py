@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine
 
 from api_service.main import create_app
 from moonmind.config.settings import Settings, load_settings
+from tests.support.front import Front, settings_of
+from tests.support.house import House
 
 CONFIG = """
 [services.shop]
@@ -48,3 +53,18 @@ def client(stranger: TestClient, settings: Settings) -> TestClient:
     key = (settings.var / "admin.key").read_text().strip()
     stranger.headers["Authorization"] = f"Bearer {key}"
     return stranger
+
+
+@pytest.fixture
+def protected(tmp_path: Path, database: Engine, database_url: str) -> Iterator[Callable[..., Front]]:
+    """A house with a worker and its API; its shop is protected, by default before anything is touched."""
+    with ExitStack() as stack:
+
+        def make(**policy: Any) -> Front:
+            chosen = {"requirement": '"pre-run"', **policy}
+            approval = "{" + ", ".join(f"{name} = {value}" for name, value in chosen.items()) + "}"
+            house = House(tmp_path, database, approval=approval)
+            app = create_app(settings_of(house, database_url))
+            return Front(house, stack.enter_context(TestClient(app, raise_server_exceptions=False)))
+
+        yield make

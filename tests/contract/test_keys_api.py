@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
@@ -66,6 +69,52 @@ def test_a_wrong_field_is_named(client: TestClient, change: dict[str, object], f
 
 def test_an_unknown_key_cannot_be_revoked(client: TestClient) -> None:
     assert client.delete("/keys/00000000-0000-0000-0000-000000000000").status_code == 404
+
+
+def test_the_last_key_of_an_admin_is_not_revoked(client: TestClient, database: Engine) -> None:
+    (first,) = client.get("/keys").json()["keys"]
+
+    def revoke() -> tuple[int, str | None]:
+        answer = client.delete(f"/keys/{first['key_id']}")
+        return answer.status_code, answer.json().get("error")
+
+    assert client.post("/keys", json=KIM).status_code == 201
+    assert revoke() == (409, "last_admin")
+    another = client.post("/keys", json={"owner": "ada", "roles": ["admin"], "valid_days": 1}).json()
+    with database.begin() as connection:
+        connection.execute(text("UPDATE api_keys SET expires_at = now() WHERE owner = 'ada'"))
+    assert revoke() == (409, "last_admin"), "an expired key makes no keys"
+    with database.begin() as connection:
+        connection.execute(text("UPDATE api_keys SET expires_at = NULL WHERE owner = 'ada'"))
+    assert revoke() == (200, None)
+    assert client.get("/keys").status_code == 401
+    assert client.delete(f"/keys/{first['key_id']}", headers=bearer(another["key"])).status_code == 200
+
+
+def test_of_two_admins_who_revoke_each_other_at_once_one_stays(client: TestClient) -> None:
+    admins = [client.post("/keys", json={"owner": f"ada{n}", "roles": ["admin"]}).json() for n in range(2)]
+    (first,) = [key for key in client.get("/keys").json()["keys"] if key["owner"] == "admin"]
+    assert client.delete(f"/keys/{first['key_id']}").status_code == 200
+    together = threading.Barrier(2)
+
+    def revoke(mine: int) -> int:
+        together.wait(30)
+        return client.delete(f"/keys/{admins[1 - mine]['key_id']}", headers=bearer(admins[mine]["key"])).status_code
+
+    with ThreadPoolExecutor(2) as pool:
+        outcomes = sorted(pool.map(revoke, range(2)))
+    assert outcomes in ([200, 401], [200, 409])
+
+
+def test_a_known_owner_in_other_letters_is_refused_also_when_the_key_is_revoked(client: TestClient) -> None:
+    made = client.post("/keys", json=KIM).json()
+    assert client.post("/keys", json=KIM).status_code == 201, "a second key of the same person"
+    client.delete(f"/keys/{made['key_id']}")
+    for owner in ("Kim", "KIM", "Admin"):
+        refused = client.post("/keys", json={**KIM, "owner": owner})
+        assert (refused.status_code, refused.json()["error"]) == (409, "owner_in_other_letters")
+        assert owner.lower() in refused.json()["remediation"]
+    assert len(client.get("/keys").json()["keys"]) == 3
 
 
 def test_nobody_makes_keys_without_being_an_admin(stranger: TestClient) -> None:

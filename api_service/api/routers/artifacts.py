@@ -11,9 +11,8 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
-from api_service.api.context import Context, context_of
 from api_service.api.problems import Problem
-from api_service.api.routers.orchestrator import PROBLEM
+from api_service.api.routing import PROBLEM, Use
 from api_service.api.security import bearer, current_person
 from moonmind.access.keys import may
 from moonmind.workflows.orchestrator import read_models
@@ -21,8 +20,6 @@ from moonmind.workflows.orchestrator import read_models
 HEADERS = {"Content-Security-Policy": "sandbox; default-src 'none'", "Accept-Ranges": "none"}
 
 router = APIRouter(prefix="/orchestrator", tags=["artifacts"])
-
-Use = Annotated[Context, Depends(context_of)]
 
 
 def may_read(
@@ -37,7 +34,7 @@ def may_read(
         if not may(current_person(context, credentials).roles, "viewer"):
             raise Problem(403, "not_allowed", "this key may not read runs", "Ask an admin for the role viewer.")
         return
-    if context.unsign(token) != f"{run_id}/{artifact_id}":
+    if context.addresses.unsign(token) != f"{run_id}/{artifact_id}":
         raise Problem(403, "address_expired", "this address is not valid (any more)", "List the artifacts again.")
 
 

@@ -6,21 +6,18 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
-from api_service.api.context import Context, context_of
 from api_service.api.problems import Problem
-from api_service.api.routers.orchestrator import PROBLEM, REFUSALS
-from api_service.api.schemas import Body
+from api_service.api.routing import PROBLEM, REFUSALS, Use
 from api_service.api.security import Admin
-from api_service.api.strict_json import StrictRoute
+from api_service.api.strict_json import Body, StrictRoute
 from moonmind.access.use_cases import create_key, list_keys, revoke_key
 from moonmind.schemas.approvals import Role
 
 router = APIRouter(prefix="/keys", tags=["keys"], route_class=StrictRoute, responses=REFUSALS)
 
-Use = Annotated[Context, Depends(context_of)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.@-]*$")]
 
 
@@ -58,9 +55,9 @@ class KeyList(BaseModel):
     keys: list[KeyView]
 
 
-@router.post("", status_code=201, response_model=NewKey, summary="Make a key")
+@router.post("", status_code=201, response_model=NewKey, responses={409: PROBLEM}, summary="Make a key")
 def create(body: CreateKey, context: Use, person: Admin) -> dict[str, Any]:
-    """The answer holds the key; only its hash is stored."""
+    """The answer holds the key; only its hash is stored. 409 for a known owner in other letters: that is one person."""
     key, row = create_key(context.engine, body.owner, body.name, body.roles, body.valid_days)
     return {**row, "key": key}
 
@@ -71,9 +68,9 @@ def show(context: Use, person: Admin) -> dict[str, Any]:
     return {"keys": list_keys(context.engine)}
 
 
-@router.delete("/{key_id}", response_model=KeyView, responses={404: PROBLEM}, summary="Revoke a key")
+@router.delete("/{key_id}", response_model=KeyView, responses={404: PROBLEM, 409: PROBLEM}, summary="Revoke a key")
 def revoke(key_id: UUID, context: Use, person: Admin) -> dict[str, Any]:
-    """It opens nothing from now on. Revoking again changes nothing."""
+    """It opens nothing from now on. Revoking again changes nothing. 409 for the last valid key of an admin."""
     row = revoke_key(context.engine, key_id)
     if row is None:
         raise Problem(404, "key_not_found", f"there is no key {key_id}", "GET /keys lists the keys.")

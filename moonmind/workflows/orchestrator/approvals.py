@@ -64,8 +64,8 @@ class ApprovalRequest:
     expires_at: datetime | None = None
 
 
-def issue_token(tools: Toolbox, run: UUID, caller: Approver, seconds: int) -> Token:
-    """The right to answer once about the run's plan as it is now, for `seconds`.
+def issue_token(tools: Toolbox, run: UUID, caller: Approver, seconds: int, role: str | None = None) -> Token:
+    """The right to answer once about the run's plan as it is now, for `seconds`, in `role` (None: one that counts).
 
     Also for a dry run that succeeded: a new run of the same plan may be sent with it. Raises RunNotFoundError,
     ApprovalRefusedError.
@@ -73,7 +73,7 @@ def issue_token(tools: Toolbox, run: UUID, caller: Approver, seconds: int) -> To
     with tools.store.transaction() as runs:
         held = _hold(runs, run)
         facts = runs.approvals.facts(held.run)
-        role = role_for(facts.gate, caller)
+        role = role or role_for(facts.gate, caller)
         refusal = _not_asked(held.run, facts) or refuse_approver(facts.gate, caller, role, held.run.requester)
         if refusal is None:
             return runs.approvals.add_token(run, caller, role, held.plan.digest, seconds)
@@ -139,6 +139,17 @@ def stand_on_token(runs: RunRepository, new: NewRun, token: ApprovalToken) -> No
     )
     said = {"role": found.role, "plan_digest": found.plan_digest, "dry_run": str(found.subject_id)}
     runs.add_event(new.id, found.approver, "approval_given", said)
+
+
+def note_refused_token(tools: Toolbox, token: ApprovalToken, caller: Approver, refusal: Refusal) -> None:
+    """Put on a dry run's record that its token was refused for a new run, which is not there to have a record."""
+    with tools.store.transaction() as runs:
+        found = runs.approvals.lock_token(token.id) if token.id is not None else None
+    if found is None:
+        return
+    with tools.store.transaction() as runs:  # not the same one: whoever answers holds the run first, then the token
+        _hold(runs, found.subject_id)
+        _note_refusal(runs, found.subject_id, caller, refusal)
 
 
 def list_gates(tools: Toolbox) -> dict[str, tuple[ApprovalGate, GateSource]]:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from api_service.db.models import (
+    Approval,
+    ApprovalGate,
     OrchestratorActionPlan,
     OrchestratorRun,
     OrchestratorRunArtifact,
@@ -36,23 +38,27 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """Everything about one run."""
+    """Everything about one run. `gate`: what its service asks of people now, if anything was ever asked."""
 
     run: Row
     plan: Row | None
     steps: Sequence[Row]
     artifacts: Sequence[Row]
+    approvals: Sequence[Row]
+    gate: Row | None
 
 
 def find_run(connection: Connection, run: UUID) -> RunRows | None:
-    """One run with its plan in force, its steps in the order they ran, and its artifacts."""
-    r, p, s = OrchestratorRun, OrchestratorActionPlan, SpecWorkflowTaskState
+    """One run with its plan in force, its steps in the order they ran, its artifacts, and what people said."""
+    r, p, s, g = OrchestratorRun, OrchestratorActionPlan, SpecWorkflowTaskState, ApprovalGate
     row = _one(connection, select(r.__table__).where(r.id == run))
     if row is None:
         return None
     plan = _one(connection, select(p.__table__).where(p.id == row["plan_id"]))
     steps = connection.execute(select(s.__table__).where(s.run_id == run).order_by(s.id)).mappings().all()
-    return RunRows(row, plan, [dict(step) for step in steps], list_artifacts(connection, run))
+    gate = _one(connection, select(g.__table__).where(g.service == row["target_service"]))
+    artifacts, approvals = list_artifacts(connection, run), list_approvals(connection, run)
+    return RunRows(row, plan, [dict(step) for step in steps], artifacts, approvals, gate)
 
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[Row]:
@@ -78,6 +84,13 @@ def list_artifacts(connection: Connection, run: UUID) -> list[Row]:
     """A run's artifacts, oldest first."""
     a = OrchestratorRunArtifact
     query = select(a.__table__).where(a.run_id == run).order_by(a.created_at, a.path)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def list_approvals(connection: Connection, run: UUID) -> list[Row]:
+    """What people answered about a run, oldest first; answers that were taken back too."""
+    a = Approval
+    query = select(a.__table__).where(a.subject_kind == "run", a.subject_id == run).order_by(a.granted_at, a.id)
     return [dict(row) for row in connection.execute(query).mappings()]
 
 

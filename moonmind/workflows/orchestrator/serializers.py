@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from moonmind.schemas.workflow_models import FORWARD_STEPS, PRIORITY_NAMES, StepName, StepStatus, TaskState
+from moonmind.schemas.workflow_models import FORWARD_STEPS, PRIORITY_NAMES, RunStatus, StepName, StepStatus, TaskState
 
 Row = Mapping[str, Any]
 
@@ -40,14 +40,22 @@ def run_summary(run: Row) -> dict[str, Any]:
     }
 
 
-def run_detail(run: Row, plan: Row | None, steps: Sequence[Row], artifacts: Sequence[Row]) -> dict[str, Any]:
-    """RunDetail; `artifacts` are already in their API form."""
+def run_detail(
+    run: Row,
+    plan: Row | None,
+    steps: Sequence[Row],
+    artifacts: Sequence[Row],
+    approvals: Sequence[Row] = (),
+    gate: Row | None = None,
+) -> dict[str, Any]:
+    """RunDetail; `artifacts` are already in their API form. `gate`: the service's, at which a waiting run waits."""
     return {
         **run_summary(run),
         "action_plan": _plan(plan) if plan else None,
         "steps": [step_state(step) for step in sorted(steps, key=_canonical)],
         "artifacts": list(artifacts),
-        "approvals": [],
+        "approvals": [run_approval(approval) for approval in approvals],
+        "awaiting": _awaiting(run, gate) if gate and run["status"] == RunStatus.AWAITING_APPROVAL else None,
         "metrics": run["metrics_snapshot"],
     }
 
@@ -64,6 +72,12 @@ def run_artifact(artifact: Row) -> dict[str, Any]:
     }
 
 
+def run_approval(approval: Row) -> dict[str, Any]:
+    """One person's answer."""
+    said = ("approver", "role", "decision", "plan_digest", "comment", "granted_at", "expires_at", "revoked_at")
+    return {"approval_id": approval["id"], **{name: approval[name] for name in said}}
+
+
 def step_state(step: Row) -> dict[str, Any]:
     """One attempt of one step."""
     return {
@@ -76,6 +90,12 @@ def step_state(step: Row) -> dict[str, Any]:
         "message": step["message"],
         "artifact_refs": step["artifact_ids"],
     }
+
+
+def _awaiting(run: Row, gate: Row) -> dict[str, Any]:
+    """Whose word a waiting run wants, and until when."""
+    asked = ("requirement", "approver_roles", "required_approvals", "self_approval")
+    return {**{name: gate[name] for name in asked}, "expires_at": run["approval_expires_at"]}
 
 
 def _plan(plan: Row) -> dict[str, Any]:
