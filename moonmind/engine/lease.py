@@ -57,7 +57,13 @@ class Heartbeat:
     @property
     def must_stop(self) -> bool:
         """True once the lease is lost or somebody asked to cancel: end the command that runs."""
-        return self._stop.is_set() or self._is_over
+        return self._stop.is_set() or self._lost or self._is_over
+
+    def ignore_cancel(self) -> None:
+        """From now on a wish to cancel is too late."""
+        self._cancellable = False
+        if not self._lost:
+            self._stop.clear()
 
     def check(self) -> None:
         """Call it before every effect: asks the database. Raises LeaseLostError, CancelRequestedError."""

@@ -14,6 +14,7 @@ from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import read_models
 from moonmind.workflows.orchestrator.approvals import keep_configured_gates
+from moonmind.workflows.orchestrator.bootstrap import make_delivery
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.repositories import JOBS, RunStore
@@ -72,6 +73,7 @@ class House:
             metrics=NullMetrics(),
             runtime_of=lambda name: self.runtime,
             workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
+            delivery_of=lambda name: make_delivery(catalog, name),
             locks=self.home / "var" / "locks",
             owner="worker",
             queue="q",

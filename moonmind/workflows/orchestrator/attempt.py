@@ -6,7 +6,7 @@ import errno
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -201,12 +201,15 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         step=step,
         runtime=tools.runtime_of(service),
         workspace=tools.workspace_of(service),
+        delivery=tools.delivery_of(service),
         artifacts=tools.artifacts,
         index=tools.index,
         probe=tools.probe,
         log=log,
         execute=gate,
+        execute_within=lambda seconds: replace(gate, deadline=time.monotonic() + seconds),
         guard=guard,
+        ignore_cancel=heartbeat.ignore_cancel,
         pause=heartbeat.pause,
         seconds_left=gate.seconds_left,
         remember=lambda progress: heartbeat.insist(lambda: save(progress)),

@@ -19,10 +19,11 @@ from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.engine.group_lock import GroupLock
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
+from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
 from moonmind.workflows.orchestrator.metrics import make_metrics
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex
-from moonmind.workflows.orchestrator.ports import Runtime
+from moonmind.workflows.orchestrator.ports import Delivery, Runtime
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.runtimes.compose import ComposeServiceRuntime
 from moonmind.workflows.orchestrator.runtimes.process import SupervisedService
@@ -52,6 +53,7 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         metrics=make_metrics(settings.statsd.host, settings.statsd.port),
         runtime_of=lambda name: make_runtime(catalog, name),
         workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
+        delivery_of=lambda name: make_delivery(catalog, name),
         locks=settings.var / "locks",
         owner=f"{socket.gethostname()}:{os.getpid()}",
         queue=settings.orchestrator.queue,
@@ -70,6 +72,17 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
         case "process":
             assert profile.process is not None
             return SupervisedService(ServicePlace(catalog.home, name), catalog.workspace(name), profile.process)
+
+
+def make_delivery(catalog: ServiceCatalog, name: str) -> Delivery:
+    """What the service's profile says to do with a verified change."""
+    match catalog.get(name).delivery:
+        case "leave":
+            return NoDelivery()
+        case "commit":
+            return CommitDelivery(catalog.workspace(name))
+        case "branch":
+            return BranchDelivery(catalog.workspace(name))
 
 
 @cache

@@ -10,6 +10,7 @@ from moonmind.workflows.orchestrator.metrics import Metrics
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
     CommandRunner,
+    Delivery,
     HealthProbe,
     PackageIndex,
     Runtime,
@@ -32,6 +33,7 @@ class Toolbox:
     metrics: Metrics
     runtime_of: Callable[[str], Runtime]
     workspace_of: Callable[[str], Workspace]
+    delivery_of: Callable[[str], Delivery]
     locks: Path
     owner: str
     queue: str

@@ -163,8 +163,8 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
         return False
     tools.metrics.step_started(step)
     try:
-        forward = step is not StepName.ROLLBACK
-        with Heartbeat(tools.store.engine, JOBS, claimed.claim, tools.lease, cancellable=forward) as heartbeat:
+        stoppable = step is not StepName.ROLLBACK and not read_progress(claimed.run.progress).delivering
+        with Heartbeat(tools.store.engine, JOBS, claimed.claim, tools.lease, cancellable=stoppable) as heartbeat:
             began = time.monotonic()
             attempt = perform(tools, claimed, heartbeat)
             seconds = time.monotonic() - began
@@ -227,7 +227,7 @@ def _record(
 def _decide(runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:
     """Decide on the locked row, where a wish to cancel, or an answer of an approver, is either seen or too late."""
     step, run = StepName(claimed.claim.step), claimed.run
-    cancelled = runs.is_cancelled(claimed.claim)
+    cancelled = runs.is_cancelled(claimed.claim) and not attempt.progress.delivering
     event = StepCancelled(step) if cancelled and isinstance(attempt.event, StepDone) else attempt.event
     verdict = Verdict.OPEN
     if isinstance(event, StepDone | GateShut):

@@ -15,7 +15,8 @@ from moonmind.workflows.orchestrator.steps.context import StepContext, StepResul
 
 
 def analyze(step: StepContext) -> StepResult:
-    """Find a safe edit and make plan version 2 with its diff. `no_fix_found` when there is none."""
+    """Find a safe edit and make plan version 2 with its diff. `no_fix_found` when there is none,
+    `delivery_not_possible` when the profile says to commit it and that cannot be."""
     step.runtime.check(step.execute)
     state = step.runtime.observe(step.execute)
     complaints = step.complaints(state)
@@ -31,6 +32,7 @@ def analyze(step: StepContext) -> StepResult:
     if not complaints:
         _refuse_hearsay(step, analysis)
     plan = refine_plan(step.plan, analysis)
+    step.delivery.check(step.execute, plan.changes)
     hit("analyze.before_plan")
     _keep_plan(step, plan)
     assert analysis.diff is not None  # an edit has its diff

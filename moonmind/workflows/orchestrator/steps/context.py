@@ -17,6 +17,7 @@ from moonmind.schemas.workflow_models import (
 )
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
+    Delivery,
     Execute,
     HealthProbe,
     LogSink,
@@ -40,20 +41,24 @@ class Progress:
     """What a run has done to the world so far, written down before each effect; survives any crash.
 
     `touched`: something may need undoing. `files`: pre-image per edited path. `restore_point`: the runtime's own.
-    `restarted`: another build may be running. `healthy_before`: what the health
-    checks said before anything was done; None until somebody looked.
+    `restarted`: another build may be running. `healthy_before`: what the health checks said before anything was done;
+    None until somebody looked. `delivering`: it is verified and on its way into the repository, so that nothing undoes it.
     """
 
     touched: bool = False
     files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     restore_point: Mapping[str, str | None] | None = None
     restarted: bool = False
+    delivering: bool = False
     healthy_before: bool | None = None
 
 
 @dataclass(slots=True)
 class StepContext:
-    """One attempt of one step. `execute`, `guard` and `pause` raise LeaseLostError once the run belongs to another."""
+    """One attempt of one step. `execute`, `guard` and `pause` raise LeaseLostError once the run belongs to another.
+
+    `execute_within(seconds)`: `execute` with a time of its own. `ignore_cancel`: from now on it is too late to cancel.
+    """
 
     run: RunSnapshot
     plan: ActionPlan
@@ -61,12 +66,15 @@ class StepContext:
     step: StepName
     runtime: Runtime
     workspace: Workspace
+    delivery: Delivery
     artifacts: ArtifactStore
     index: PackageIndex
     probe: HealthProbe
     log: LogSink
     execute: Execute
+    execute_within: Callable[[float], Execute]
     guard: Callable[[], None]
+    ignore_cancel: Callable[[], None]
     pause: Callable[[float], None]
     seconds_left: Callable[[], float]
     remember: Callable[[Progress], None]

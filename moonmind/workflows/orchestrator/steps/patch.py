@@ -19,12 +19,14 @@ PRE_IMAGES = "pre-images"
 
 
 def patch(step: StepContext) -> StepResult:
-    """Apply the plan's edits. `path_refused`, `changed_by_others`; nothing is written before everything was checked."""
+    """Apply the plan's edits. `path_refused`, `changed_by_others`, `delivery_not_possible`; nothing is written
+    before everything was checked."""
     for change in step.plan.changes:
         _check_allowed(step, change.path)
+    step.delivery.check(step.execute, step.plan.changes)
     _keep_pre_images(step)
-    before = {change.path: _bytes_before(step, change.path) for change in step.plan.changes}
-    after = _apply(step, before)
+    before = bytes_before(step)
+    after = apply_plan(step, before)
     hit("patch.before_write")
     for change in step.plan.changes:
         step.guard()
@@ -75,12 +77,13 @@ def _record(change: FileChange, image: PreImage | None) -> dict[str, Any]:
     return record | ({"mode": image.mode, "uid": image.uid, "gid": image.gid} if image else {})
 
 
-def _bytes_before(step: StepContext, path: str) -> bytes | None:
-    image = pre_image_of(step, path)
-    return image.content if image else None
+def bytes_before(step: StepContext) -> dict[str, bytes | None]:
+    """The plan's files as this run found them; None for no file."""
+    images = {change.path: pre_image_of(step, change.path) for change in step.plan.changes}
+    return {path: image.content if image else None for path, image in images.items()}
 
 
-def _apply(step: StepContext, before: Mapping[str, bytes | None]) -> dict[str, bytes]:
+def apply_plan(step: StepContext, before: Mapping[str, bytes | None]) -> dict[str, bytes]:
     """The files after the edits; they must come out as analyze previewed them."""
     after = apply_edits({path: content for path, content in before.items() if content is not None}, step.plan.edits)
     for change in step.plan.changes:

@@ -7,6 +7,7 @@ from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import ServiceState
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
+from moonmind.workflows.orchestrator.steps.deliver import deliver
 
 BETWEEN_SUCCESSES_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 3.0
@@ -16,14 +17,15 @@ start it again (an engine's restart policy, a supervisor's retries) shows it as 
 
 
 def verify(step: StepContext) -> StepResult:
-    """Succeeds once the service is healthy. `verify_failed` at the time-out, with the last complaint."""
+    """Succeeds, and delivers the change, once the service is healthy. `verify_failed` with the last complaint."""
     hit("verify.before")
-    complaint = wait_until_healthy(step)
+    complaint = None if step.progress.delivering else wait_until_healthy(step)
     hit("verify.after")
     if complaint is not None:
         step.say("--- the service's own log ---\n" + step.runtime.recent_logs(step.execute))
         raise StepFailedError("verify_failed", f"not healthy in time: {complaint}")
-    return StepResult(f"{step.run.target_service} is healthy, {step.profile.verify_successes} times in a row")
+    healthy = f"{step.run.target_service} is healthy, {step.profile.verify_successes} times in a row"
+    return StepResult(healthy + deliver(step))
 
 
 def wait_until_healthy(step: StepContext) -> str | None:
