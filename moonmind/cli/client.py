@@ -46,11 +46,22 @@ class Client:
         """The JSON answer. Raises NotReachableError, RefusedError."""
         return self._call("POST", path, json=dict(body), headers=dict(headers or {}))
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON answer. Raises NotReachableError, RefusedError."""
+        return self._call("PUT", path, json=dict(body))
+
     def delete(self, path: str) -> Any:
         """The JSON answer. Raises NotReachableError, RefusedError."""
         return self._call("DELETE", path)
 
-    def _call(self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any) -> Any:
+    def download(self, path: str) -> bytes:
+        """The bytes. Raises NotReachableError, RefusedError."""
+        return self._ask("GET", path).content
+
+    def _call(self, method: str, path: str, **rest: Any) -> Any:
+        return self._ask(method, path, **rest).json()
+
+    def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any) -> httpx.Response:
         headers = {**(headers or {}), "Authorization": f"Bearer {self.key}"}
         try:
             answer = httpx.request(method, self.url + path, headers=headers, timeout=TIMEOUT_SECONDS, **rest)
@@ -60,7 +71,7 @@ class Client:
                 "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
             ) from None
         if answer.is_success:
-            return answer.json()
+            return answer
         raise _refusal(answer)
 
 

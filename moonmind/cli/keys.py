@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from moonmind.cli.output import json_option
+from moonmind.cli.roles import ROLES
 
 KEYS = "/keys"
-ROLES = ["viewer", "operator", "approver", "admin"]
 
 
 @click.group()
@@ -16,9 +16,9 @@ def keys() -> None:
 
     \b
     viewer     looks
-    operator   asks for runs and cancels them
+    operator   asks for runs, cancels and retries them
     approver   looks; decides, where a service asks for approval
-    admin      all of it, and keys
+    admin      all of it, keys and approval gates
 
     \b
     moonmind keys create kim --role operator --days 90

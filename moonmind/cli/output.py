@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ STYLES = {
     "failed": "red",
     "cancelled": "dim",
 }
+SHORT_ID = 8
 PIPE_WIDTH = 1000
 """Nothing is cut or wrapped where nobody watches."""
 MARKS = {"succeeded": "✔", "failed": "✘", "in_progress": "●", "pending": "·", "skipped": "-"}
@@ -40,6 +42,21 @@ def console(*, stderr: bool) -> Console:
     if not screen.is_terminal:
         screen.width = PIPE_WIDTH
     return screen
+
+
+def moment(time: str) -> str:
+    """A time of the API, to the minute."""
+    return time[:16].replace("T", " ")
+
+
+def short_id(run: Mapping[str, Any]) -> str:
+    """Enough of a run's id to tell runs apart; every command takes it."""
+    return str(run["run_id"])[:SHORT_ID]
+
+
+def one_line(text: str) -> str:
+    """Somebody else's text without line ends and control characters."""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def seconds_between(start: str | None, end: str | None) -> str:

@@ -2,46 +2,55 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from moonmind.cli.approval_view import print_approvals, waiting_text
 from moonmind.cli.client import Client, RefusedError
-from moonmind.cli.output import MARKS, STYLES, console, seconds_between
+from moonmind.cli.output import MARKS, SHORT_ID, STYLES, console, moment, one_line, seconds_between, short_id
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 RUNS = "/orchestrator/runs"
 TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 POLL_SECONDS = 0.2
 FULL_ID = 36
-SHORT_ID = 8
-"""Enough to tell runs apart; every command takes it."""
 
 Run = Mapping[str, Any]
 
 
 def watch_run(client: Client, run_id: str) -> Run:
-    """Show the steps on stderr until the run has ended; the run as it ended."""
-    from rich.live import Live
-
+    """Show the steps on stderr until the run has ended; the run as it ended. Ctrl-C leaves the run to itself."""
     screen = console(stderr=True)
-    run = _show(client, run_id)
-    if not screen.is_terminal:
-        return _watch_plainly(client, run_id)
-    with Live(_steps(run), console=screen, refresh_per_second=8) as live:
-        while run["status"] not in TERMINAL:
-            time.sleep(POLL_SECONDS)
-            run = _show(client, run_id)
-            live.update(_steps(run))
+    try:
+        run = _watch_live(client, run_id, screen) if screen.is_terminal else _watch_plainly(client, run_id, screen)
+    except KeyboardInterrupt:
+        screen.print(f"left; the run goes on by itself: moonmind runs show {run_id[:SHORT_ID]}", markup=False)
+        sys.exit(1)
     _print_end(run)
     return run
 
 
-def _watch_plainly(client: Client, run_id: str) -> Run:
+def _watch_live(client: Client, run_id: str, screen: Console) -> Run:
+    from rich.live import Live
+
+    run, said = _show(client, run_id), set[str]()
+    with Live(_steps(run), console=screen, refresh_per_second=8) as live:
+        while run["status"] not in TERMINAL:
+            _say_waiting(screen, run, said)
+            time.sleep(POLL_SECONDS)
+            run = _show(client, run_id)
+            live.update(_steps(run))
+    return run
+
+
+def _watch_plainly(client: Client, run_id: str, screen: Console) -> Run:
     """A line for each change, for logs and pipes."""
-    screen, said = console(stderr=True), set[tuple[str, int, str]]()
+    said, waits = set[tuple[str, int, str]](), set[str]()
     while True:
         run = _show(client, run_id)
         for step in run["steps"]:
@@ -50,21 +59,35 @@ def _watch_plainly(client: Client, run_id: str) -> Run:
                 said.add(state)
                 screen.print(_line(step), markup=False)
         if run["status"] in TERMINAL:
-            _print_end(run)
             return run
+        _say_waiting(screen, run, waits)
         time.sleep(POLL_SECONDS)
+
+
+def _say_waiting(screen: Console, run: Run, said: set[str]) -> None:
+    """Once for each wait, which its end tells from others."""
+    if run["awaiting"] and run["awaiting"]["expires_at"] not in said:
+        said.add(run["awaiting"]["expires_at"])
+        screen.print(waiting_text(run), style="yellow", markup=False)
 
 
 def print_run(run: Run) -> None:
     """A report on stdout."""
     screen = console(stderr=False)
     screen.print(f"run {run['run_id']}  [{STYLES[run['status']]}]{run['status']}[/]")
-    screen.print(f"{run['target_service']}: {run['instruction']}", markup=False)
+    screen.print(f"{run['target_service']}: {one_line(run['instruction'])}", markup=False)
+    if run["retried_from"]:
+        screen.print(f"takes up run {run['retried_from']}")
     if run["failure"]:
         screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", style="red", markup=False)
     if run["rollback_verified"] is not None:
         screen.print("rolled back, verified" if run["rollback_verified"] else "ROLLED BACK, NOT VERIFIED: look at it")
+    if run["awaiting"]:
+        screen.print(waiting_text(run), style="yellow", markup=False)
     screen.print(_steps(run))
+    if run["approvals"]:
+        screen.print("approvals:")
+        print_approvals(screen, run["approvals"])
     screen.print(f"files in {_folder(run)}:", markup=False)
     for artifact in run["artifacts"]:
         screen.print(f"  {artifact['path']:32} {artifact['size_bytes']:>9} bytes  {artifact['type']}", markup=False)
@@ -79,8 +102,8 @@ def print_runs(runs: Sequence[Run]) -> None:
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for run in runs:
         status = f"[{STYLES[run['status']]}]{run['status']}[/]"
-        asked = run["queued_at"][:19].replace("T", " ")
-        table.add_row(run["run_id"][:SHORT_ID], status, run["target_service"], asked, _plain(run["instruction"]))
+        asked = moment(run["queued_at"])
+        table.add_row(short_id(run), status, run["target_service"], asked, _plain(run["instruction"]))
     console(stderr=False).print(table)
 
 
@@ -128,9 +151,7 @@ def _print_end(run: Run) -> None:
     if run["rollback_verified"] is False:
         screen.print("NOT VERIFIED: something could not be put back; rollback.log says what", style="bold red")
     if run["status"] != "succeeded":
-        screen.print(
-            f"more: moonmind runs show {run['run_id'][:SHORT_ID]}, and the run's folder: {_folder(run)}", markup=False
-        )
+        screen.print(f"more: moonmind runs show {short_id(run)}, and the run's folder: {_folder(run)}", markup=False)
 
 
 def _folder(run: Run) -> str:
@@ -142,4 +163,4 @@ def _plain(text: str) -> str:
     """Somebody else's text in a table: one line, no markup, no control characters."""
     from rich.markup import escape
 
-    return escape("".join(char if char.isprintable() else " " for char in text))
+    return escape(one_line(text))

@@ -1,28 +1,39 @@
-"""`moonmind runs`: ask for repairs and look at them."""
+"""`moonmind runs`: ask for repairs, look at them, decide about them."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from moonmind.cli import approvals
 from moonmind.cli.output import json_option
 
+if TYPE_CHECKING:
+    from moonmind.cli.client import Client
+
 RUNS = "/orchestrator/runs"
+STEPS = ("analyze", "patch", "build", "restart", "verify", "rollback")
 TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 
 
 @click.group()
 def runs() -> None:
-    """Ask for repairs and look at them.
+    """Ask for repairs, look at them, decide about them.
 
     \b
     moonmind runs create --service shop --wait "fix the missing dependency"
     moonmind runs list --status failed
     moonmind runs show 6f1c…
+    moonmind runs approve 6f1c…
     moonmind runs cancel 6f1c…
+    moonmind runs retry 6f1c… --wait
     """
+
+
+for command in (approvals.approve, approvals.reject, approvals.diff, approvals.token):
+    runs.add_command(command)
 
 
 @runs.command()
@@ -32,6 +43,7 @@ def runs() -> None:
 @click.option("--dry-run", is_flag=True, help="Only analyze: show the change, touch nothing.")
 @click.option("--priority", type=click.Choice(["normal", "high"]), default="normal", show_default=True)
 @click.option("--idempotency-key", help="The same key and request give the same run.")
+@click.option("--approval-token", help="Somebody's word on a dry run, from `moonmind runs token`.")
 @json_option
 def create(
     instruction: str,
@@ -40,34 +52,69 @@ def create(
     dry_run: bool,
     priority: str,
     idempotency_key: str | None,
+    approval_token: str | None,
     as_json: bool,
 ) -> None:
     """Ask for a repair of SERVICE, in plain words.
 
+    \b
+    moonmind runs create --service shop --wait "fix the missing dependency"
+
+    A protected service's run waits for approval; with --wait, so does this command, and Ctrl-C leaves it.
     Prints the run's id (with --json the run). Exit: 0 accepted, or with --wait succeeded; 1 it ended otherwise;
     2 refused; 3 the API does not answer.
     """
     from moonmind.cli.client import make_client
-    from moonmind.cli.output import print_json
-    from moonmind.cli.run_view import watch_run
 
     client = make_client()
     body = {"instruction": instruction, "target_service": service, "priority": priority, "dry_run": dry_run}
-    headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-    run = client.post(RUNS, body, headers)
-    if not wait:
-        print_json(run) if as_json else click.echo(run["run_id"])
-        return
-    ended = watch_run(client, run["run_id"])
-    print_json(ended) if as_json else click.echo(ended["run_id"])
-    sys.exit(0 if ended["status"] == "succeeded" else 1)
+    _follow(
+        client,
+        client.post(RUNS, {**body, "approval_token": approval_token}, _idempotent(idempotency_key)),
+        wait,
+        as_json,
+    )
+
+
+@runs.command()
+@click.argument("run_id")
+@click.option("--from", "step", type=click.Choice(STEPS), help="Where to begin; without it, at the step that failed.")
+@click.option("--reason", help="Why, for the record.")
+@click.option("--wait", is_flag=True, help="Stay until the new run has ended, with its steps on stderr.")
+@click.option("--idempotency-key", help="The same key and request give the same new run.")
+@json_option
+def retry(
+    run_id: str, step: str | None, reason: str | None, wait: bool, idempotency_key: str | None, as_json: bool
+) -> None:
+    """Take an ended run up again, as a new run.
+
+    It begins where the old one failed, with what still holds of it.
+
+    \b
+    moonmind runs retry 6f1c --wait
+    moonmind runs retry 6f1c --from analyze          (always possible: look anew)
+
+    Prints the new run's id. RUN_ID may be shortened. Exit: as `moonmind runs create`.
+    """
+    from moonmind.cli.client import make_client
+    from moonmind.cli.run_view import find_run
+
+    client = make_client()
+    path = f"{RUNS}/{find_run(client, run_id)['run_id']}/retry"
+    run = client.post(path, {"resume_from_step": step, "reason": reason}, _idempotent(idempotency_key))
+    _follow(client, run, wait, as_json)
 
 
 @runs.command()
 @click.argument("run_id")
 @json_option
 def show(run_id: str, as_json: bool) -> None:
-    """Show one run: its plan, steps, files, and how it ended.
+    """Show one run.
+
+    Its steps, approvals and files; for whom it waits, or how it ended.
+
+    \b
+    moonmind runs show 6f1c
 
     RUN_ID may be shortened to its first characters. Exit: 0 it succeeded or is still on, 1 it ended otherwise.
     """
@@ -86,6 +133,9 @@ def show(run_id: str, as_json: bool) -> None:
 @json_option
 def cancel(run_id: str, wait: bool, as_json: bool) -> None:
     """Stop a run. What it had changed is put back as it was.
+
+    \b
+    moonmind runs cancel 6f1c --wait
 
     RUN_ID may be shortened. Exit: 0 it was asked for (with --wait: nothing of the run is left), 1 it ended otherwise,
     2 it was over already.
@@ -110,7 +160,12 @@ def cancel(run_id: str, wait: bool, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
 @json_option
 def list_command(service: str | None, status: tuple[str, ...], text: str | None, limit: int, as_json: bool) -> None:
-    """List runs, newest first."""
+    """List runs, newest first.
+
+    \b
+    moonmind runs list --service shop --status failed
+    moonmind runs list --status awaiting_approval
+    """
     from moonmind.cli.client import make_client
     from moonmind.cli.output import print_json
     from moonmind.cli.run_view import print_runs
@@ -119,3 +174,17 @@ def list_command(service: str | None, status: tuple[str, ...], text: str | None,
     query |= {name: value for name, value in (("service", service), ("q", text)) if value is not None}
     page = make_client().get(RUNS, **query)
     print_json(page) if as_json else print_runs(page["runs"])
+
+
+def _idempotent(key: str | None) -> dict[str, str]:
+    return {"Idempotency-Key": key} if key else {}
+
+
+def _follow(client: Client, run: Any, wait: bool, as_json: bool) -> None:
+    """Print a run that was asked for; with `wait` once it has ended, and the exit code says how."""
+    from moonmind.cli.output import print_json
+    from moonmind.cli.run_view import watch_run
+
+    run = watch_run(client, run["run_id"]) if wait else run
+    print_json(run) if as_json else click.echo(run["run_id"])
+    sys.exit(0 if not wait or run["status"] == "succeeded" else 1)

@@ -24,7 +24,7 @@ def services(as_json: bool) -> None:
         print_json(answer)
         return
     table = Table(box=None, pad_edge=False)
-    for name in ("service", "runtime", "now", "last run", "may change"):
+    for name in ("service", "runtime", "now", "last run", "approval", "may change"):
         table.add_column(name)
     for service in answer["services"]:
         last = service["last_run"]
@@ -34,5 +34,6 @@ def services(as_json: bool) -> None:
             else "none"
         )
         now = "[cyan]being repaired[/]" if service["active_run"] else "free"
-        table.add_row(service["name"], service["runtime"], now, ended, ", ".join(service["allow"]))
+        allow = ", ".join(service["allow"])
+        table.add_row(service["name"], service["runtime"], now, ended, service["approval"], allow)
     console(stderr=False).print(table)

@@ -18,7 +18,11 @@ def moonmind(home: Path, *args: str, **env: str) -> subprocess.CompletedProcess[
 
 @pytest.mark.parametrize(
     "command",
-    [(), ("up",), ("down",), ("demo",), ("services",), ("runs",), ("runs", "create"), ("keys",), ("analyze",)],
+    [
+        *((), ("up",), ("down",), ("demo",), ("services",), ("runs",), ("keys",), ("gates",), ("analyze",)),
+        *(("runs", name) for name in ("create", "approve", "reject", "retry", "diff", "token")),
+        *(("gates", name) for name in ("list", "set")),
+    ],
 )
 def test_every_command_explains_itself(tmp_path: Path, command: tuple[str, ...]) -> None:
     done = moonmind(tmp_path, *command, "--help")

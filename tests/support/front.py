@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import httpx2
+import uvicorn
 from fastapi.testclient import TestClient
 
+from api_service.main import create_app
 from moonmind.access.keys import hash_key, make_key
 from moonmind.access.repository import KeyRepository
 from moonmind.config.settings import Settings, load_settings
+from tests.servers import until
 from tests.support.house import House
 
 RUNS = "/orchestrator/runs"
@@ -39,6 +45,21 @@ def make_keys(house: House) -> dict[str, str]:
         for name, key in keys.items():
             KeyRepository(connection).add_unless_known(name, "test", PEOPLE[name], hash_key(key))
     return keys
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[str]:
+    """The URL of the API, served from this process over a real socket."""
+    config = uvicorn.Config(create_app(settings), port=0, log_config=None, ws="none", lifespan="on")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started or not thread.is_alive(), seconds=30, what="the API answers")
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join(30)
 
 
 class Front:

@@ -1,0 +1,108 @@
+"""`moonmind gates`: whose word a service's runs wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from moonmind.cli.output import json_option
+from moonmind.cli.roles import ROLES
+
+GATES = "/orchestrator/approval-gates"
+
+
+@click.group()
+def gates() -> None:
+    """See and set whose word each service's runs wait for. Needs an admin's key.
+
+    \b
+    none         runs wait for nobody
+    pre-run      people see the exact diff before anything is touched
+    pre-verify   the change runs first; people let it stay, or it is undone
+
+    \b
+    moonmind gates list
+    moonmind gates set shop --require pre-run --approvals 2
+    """
+
+
+@gates.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """List the gate of every service, and who set it.
+
+    \b
+    moonmind gates list --json
+    """
+    from rich.table import Table
+
+    from moonmind.cli.client import make_client
+    from moonmind.cli.output import console, print_json
+
+    answer = make_client().get(GATES)
+    if as_json:
+        print_json(answer)
+        return
+    table = Table(box=None, pad_edge=False)
+    for title in ("service", "asks", "people", "roles", "self-approval", "time", "set by"):
+        table.add_column(title, no_wrap=True)
+    for gate in answer["approval_gates"]:
+        if gate["requirement"] == "none":
+            table.add_row(gate["service"], "nobody", *("",) * 4, gate["source"])
+        else:
+            own = "yes" if gate["self_approval"] else "no"
+            number, roles, time = gate["required_approvals"], ", ".join(gate["approver_roles"]), gate["valid_minutes"]
+            table.add_row(gate["service"], gate["requirement"], str(number), roles, own, f"{time} min", gate["source"])
+    console(stderr=False).print(table)
+
+
+@gates.command("set")
+@click.argument("service")
+@click.option(
+    "--require", "requirement", type=click.Choice(["none", "pre-run", "pre-verify"]), help="When people are asked."
+)
+@click.option("--approvals", "required_approvals", type=click.IntRange(1, 20), help="How many must agree.")
+@click.option(
+    "--role",
+    "approver_roles",
+    multiple=True,
+    type=click.Choice(ROLES),
+    help="Whose word counts; several times for several.",
+)
+@click.option("--valid-minutes", type=click.IntRange(5, 43_200), help="How long they have, and how long a yes is good.")
+@click.option("--self-approval/--no-self-approval", default=None, help="Whether whoever asked for a run counts.")
+@json_option
+def set_command(service: str, as_json: bool, **given: Any) -> None:
+    """Set the gate of SERVICE.
+
+    What you name changes, the rest stays. It is in force at once, also for runs that are on, over config.toml.
+
+    \b
+    moonmind gates set shop --require pre-run --approvals 2 --role approver --valid-minutes 60
+    moonmind gates set shop --require none
+    """
+    from moonmind.cli.client import make_client
+    from moonmind.cli.output import print_json
+
+    changes = {name: value for name, value in given.items() if value not in (None, ())}
+    if not changes:
+        raise click.UsageError("say what to change, such as --require pre-run.")
+    client = make_client()
+    gate = _gate_of(client, service)
+    whole = {name: value for name, value in gate.items() if name not in ("service", "source")}
+    answer = client.put(f"{GATES}/{service}", {**whole, **changes})
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(f"{service}: {', '.join(f'{name} {answer[name]}' for name in changes)}", err=True)
+
+
+def _gate_of(client: Any, service: str) -> Mapping[str, Any]:
+    from moonmind.cli.client import RefusedError
+
+    gates: dict[str, Mapping[str, Any]] = {gate["service"]: gate for gate in client.get(GATES)["approval_gates"]}
+    if service not in gates:
+        raise RefusedError(f"no service is called {service!r}. Known services: {', '.join(gates) or 'none'}.")
+    return gates[service]

@@ -1,0 +1,253 @@
+"""Deciding about runs with the installed command, over a real API; the worker is the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from tests.servers import until
+from tests.support.front import make_keys, serving, settings_of
+from tests.support.house import BROKEN, House
+
+MOONMIND = Path(sys.executable).with_name("moonmind")
+
+
+class Desk:
+    """A protected shop, its API, and people with the installed command."""
+
+    def __init__(self, house: House, url: str) -> None:
+        self.house, self.url, self.keys = house, url, make_keys(house)
+
+    def start(self, who: str, *words: str, **files: Any) -> subprocess.Popen[str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MOONMIND_")}
+        environment = {**clean, "MOONMIND_API_URL": self.url, "MOONMIND_API_KEY": self.keys[who]}
+        environment |= {"MOONMIND_HOME": str(self.house.home), "TERM": "xterm-256color"}
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **files}
+        return subprocess.Popen([MOONMIND, *words], env=environment, text=True, **pipes)
+
+    def run(self, who: str, *words: str) -> subprocess.CompletedProcess[str]:
+        with self.start(who, *words) as process:
+            out, err = process.communicate(timeout=60)
+        assert "Traceback" not in err
+        return subprocess.CompletedProcess(words, process.returncode, out, err)
+
+    def ok(self, who: str, *words: str) -> str:
+        done = self.run(who, *words)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def waiting(self, *words: str) -> str:
+        """A run of Kim's that waits."""
+        run = self.ok("kim", "runs", "create", "--service", "shop", *words, "fix the missing dependency")
+        self.house.deliver()
+        return run
+
+    def status(self, run: str) -> str:
+        return str(self.house.detail(UUID(run))["status"])
+
+    def runs(self) -> list[str]:
+        """All runs, oldest first."""
+        with self.house.database.connect() as connection:
+            found = connection.execute(text("SELECT id FROM orchestrator_runs ORDER BY queued_at")).scalars()
+            return [str(run) for run in found]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, database: Engine, database_url: str) -> Iterator[Callable[..., Desk]]:
+    """Whoever works at it; the shop is protected before anything is touched."""
+    with ExitStack() as stack:
+
+        def make(approval: str = '{ requirement = "pre-run" }') -> Desk:
+            house = House(tmp_path, database, approval=approval)
+            return Desk(house, stack.enter_context(serving(settings_of(house, database_url))))
+
+        yield make
+
+
+def test_an_approver_sees_who_asked_the_policy_and_the_exact_diff(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    refused = here.run("ann", "runs", "approve", run)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "--yes" in refused.stderr
+    done = here.run("ann", "runs", "approve", run[:8], "--yes", "--comment", "looks right", "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["approval_status"] == "granted"
+    for shown in ("asked for by kim", "fix the missing dependency", "by 1 person with the role approver", "until 20"):
+        assert shown in done.stderr
+    assert "+python-dateutil" in done.stderr
+    assert "approved by ann (approver): the run goes on" in done.stderr
+    here.house.deliver()
+    shown = here.run("vic", "runs", "show", run)
+    assert shown.returncode == 0
+    assert "✔ approved by ann (approver)" in shown.stdout
+    assert "looks right" in shown.stdout
+
+
+@pytest.mark.parametrize(("said", "code", "after"), [("y", 0, "running"), ("\n", 1, "awaiting_approval")])
+def test_at_a_terminal_it_asks_and_no_is_the_default(
+    desk: Callable[..., Desk], said: str, code: int, after: str
+) -> None:
+    here = desk()
+    run = here.waiting()
+    mine, theirs = os.openpty()
+    with here.start("ann", "runs", "approve", run, stdin=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(mine, 4096)
+        os.write(mine, said.encode() + b"\n")
+        assert process.stdout
+        assert process.stdout.read().strip() == (run if code == 0 else "")
+    os.close(mine)
+    assert b"Approve this change?" in shown
+    assert b"\x1b[32m+python-dateutil" in shown
+    assert (process.returncode, here.status(run)) == (code, after)
+
+
+def test_whoever_asked_is_told_why_their_word_does_not_count_and_what_to_do(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    done = here.run("kim", "runs", "approve", run, "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "whoever asked for a run may not approve it" in done.stderr
+    assert "Ask somebody else" in done.stderr
+    done = here.run("ann", "runs", "approve", run, "--yes", "--role", "operator")
+    assert (done.returncode, "role operator" in done.stderr) == (2, True)
+
+
+def test_a_rejection_ends_the_run_and_says_so(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    done = here.run("ann", "runs", "reject", run, "--comment", "pin it, please")
+    assert (done.returncode, done.stdout.strip()) == (0, run)
+    assert "rejected by ann (approver): the run has ended, nothing was touched" in done.stderr
+    assert here.house.manifest.read_bytes() == BROKEN
+    late = here.run("ann", "runs", "approve", run, "--yes")
+    assert (late.returncode, "it waits for nobody's word" in late.stderr) == (2, True)
+
+
+def test_a_rejection_of_what_runs_already_undoes_it(desk: Callable[..., Desk]) -> None:
+    here = desk('{ requirement = "pre-verify", self_approval = true }')
+    run = here.waiting()
+    done = here.run("kim", "runs", "reject", run)
+    assert "the change is undone" in done.stderr
+    here.house.deliver()
+    assert here.status(run) == "rolled_back"
+
+
+def test_diff_prints_the_bytes_that_were_previewed(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    diff = here.house.files(UUID(run))["patch_preview.diff"].decode()
+    assert here.run("vic", "runs", "diff", run).stdout == diff
+    told = json.loads(here.ok("vic", "runs", "diff", run, "--json"))
+    assert (told["run_id"], told["diff"]) == (run, diff)
+    assert told["plan_digest"] == here.house.detail(UUID(run))["action_plan"]["digest"]
+    none = here.ok("kim", "runs", "create", "--service", "shop", "restart it")
+    missing = here.run("vic", "runs", "diff", none)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "has no diff" in missing.stderr
+
+
+def test_a_dry_run_is_approved_beforehand_with_a_token(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    dry = here.waiting("--dry-run")
+    refused = here.run("ann", "runs", "approve", dry, "--yes")
+    assert (refused.returncode, "moonmind runs token" in refused.stderr) == (2, True)
+    given = here.run("ann", "runs", "token", dry)
+    assert given.returncode == 0
+    assert "the word of ann (approver)" in given.stderr
+    run = here.waiting("--approval-token", given.stdout.strip())
+    assert here.status(run) == "succeeded"
+    again = here.run("kim", "runs", "create", "--service", "shop", "--approval-token", given.stdout.strip(), "fix it")
+    assert (again.returncode, "was used or has expired" in again.stderr) == (2, True)
+
+
+def test_waiting_is_said_once_with_the_command_and_ctrl_c_leaves_the_run(desk: Callable[..., Desk]) -> None:
+    here = desk('{ requirement = "pre-run", required_approvals = 2, approver_roles = ["approver", "admin"] }')
+    words = ("runs", "create", "--service", "shop", "--wait", "fix the missing dependency")
+    with here.start("kim", *words) as process:
+        assert process.stderr
+        until(lambda: bool(here.runs()), seconds=30, what="the run was made")
+        here.house.deliver()
+        lines = [process.stderr.readline()]
+        while "moonmind runs approve" not in lines[-1]:
+            lines.append(process.stderr.readline())
+        process.send_signal(signal.SIGINT)
+        out, rest = process.communicate(timeout=30)
+    said = "".join(lines) + rest
+    assert said.count("waits for approval before patch") == 1
+    assert "by 2 people with the role approver or admin, until 20" in said
+    (run,) = here.runs()
+    assert f"somebody other than kim looks at it and decides with: moonmind runs approve {run[:8]}\n" in said
+    assert (process.returncode, out) == (1, "")
+    assert "left; the run goes on by itself" in rest
+    assert here.status(run) == "awaiting_approval"
+    shown = here.run("vic", "runs", "show", run)
+    assert (shown.returncode, "waits for approval before patch" in shown.stdout) == (0, True)
+
+
+def test_whoever_waits_sees_the_run_go_on_once_it_is_approved(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    key = ("--idempotency-key", "k")
+    assert here.run("ann", "runs", "reject", run).returncode == 0
+    with here.start("kim", "runs", "retry", run, "--from", "patch", "--wait", *key) as process:
+        until(lambda: len(here.runs()) == 2, seconds=30, what="the retry was made")
+        here.house.deliver()
+        again = here.ok("kim", "runs", "retry", run, "--from", "patch", *key)
+        assert here.ok("ann", "runs", "approve", again, "--yes") == again
+        here.house.deliver()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out.strip()) == (0, again)
+    assert "verify   succeeded" in err
+    assert f"takes up run {run}" in here.ok("vic", "runs", "show", again)
+
+
+def test_a_retry_that_cannot_be_says_what_can(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    early = here.run("kim", "runs", "retry", run)
+    assert (early.returncode, early.stdout) == (2, "")
+    assert "has not ended yet" in early.stderr
+    here.ok("ann", "runs", "reject", run)
+    here.house.manifest.write_bytes(BROKEN + b"humanize\n")
+    changed = here.run("kim", "runs", "retry", run, "--from", "build", "--json")
+    assert (changed.returncode, changed.stdout) == (2, "")
+    assert "changed since that run: requirements.txt" in changed.stderr
+    assert "resume_from_step: analyze" in changed.stderr
+
+
+def test_gates_are_seen_and_set_by_an_admin(desk: Callable[..., Desk]) -> None:
+    here = desk('{ requirement = "pre-run", valid_minutes = 30 }')
+    assert "config" in here.ok("ada", "gates", "list")
+    change = ("--approvals", "2", "--role", "approver", "--role", "admin", "--self-approval")
+    done = here.run("ada", "gates", "set", "shop", *change)
+    assert (done.returncode, done.stdout) == (0, "")
+    (gate,) = json.loads(here.ok("ada", "gates", "list", "--json"))["approval_gates"]
+    assert gate == {
+        "service": "shop",
+        "requirement": "pre-run",
+        "approver_roles": ["approver", "admin"],
+        "required_approvals": 2,
+        "valid_minutes": 30,
+        "self_approval": True,
+        "source": "api",
+    }
+    assert json.loads(here.ok("ada", "gates", "set", "shop", "--require", "none", "--json"))["valid_minutes"] == 30
+    assert here.run("ada", "gates", "set", "shop").returncode == 2
+    unknown = here.run("ada", "gates", "set", "shpo", "--require", "none")
+    assert (unknown.returncode, "Known services: shop" in unknown.stderr) == (2, True)
+    assert here.run("ann", "gates", "list").returncode == 2
