@@ -53,7 +53,7 @@ def test_the_shared_statsd_names_are_understood(home: Path) -> None:
         ("[services.Shop]", {}, "services.Shop"),
         (SHOP.replace('"requirements.txt"', '"../x"'), {}, "without `..`"),
         (SHOP.replace('"process"', '"podman"'), {}, "services.shop.runtime"),
-        (SHOP + "approval = { requirement = 'pre-run' }", {}, "services.shop.approval.requirement"),
+        (SHOP + "approval = { requirement = 'sometimes' }", {}, "services.shop.approval.requirement"),
     ],
 )
 def test_what_is_not_usable_is_named(home: Path, file: str, env: dict[str, str], says: str) -> None:
