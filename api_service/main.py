@@ -19,7 +19,7 @@ from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
-from moonmind.workflows.orchestrator.approvals import keep_configured_gates
+from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from moonmind.config.settings import load_settings
 from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import read_models
-from moonmind.workflows.orchestrator.approvals import keep_configured_gates
+from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_delivery
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics

@@ -14,7 +14,7 @@ from api_service.api.schemas import ServiceList
 from api_service.api.security import Admin, Viewer
 from api_service.api.strict_json import StrictRoute
 from moonmind.workflows.orchestrator import read_models
-from moonmind.workflows.orchestrator.approvals import list_gates, put_gate
+from moonmind.workflows.orchestrator.approval_gates import list_gates, put_gate
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 
 router = APIRouter(prefix="/orchestrator", route_class=StrictRoute, responses=REFUSALS)
@@ -46,7 +46,7 @@ def show_gates(context: Use, person: Admin) -> dict[str, Any]:
 def set_gate(service: str, body: PutGate, context: Use, person: Admin) -> dict[str, Any]:
     """In force at once, also for runs that are on, whatever config.toml says. Set the requirement `none` to open it."""
     try:
-        put_gate(context.tools, service, body)
+        put_gate(context.tools, service, body, person.owner)
     except UnknownServiceError as error:
         raise unknown_service(error, 404) from None
     return present_gate(service, body, "api")

@@ -14,12 +14,14 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api_service.db.models import Approval, ApprovalToken, OrchestratorRun
 from api_service.db.models import ApprovalGate as GateRow
+from moonmind.engine.repository import append_event
 from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
 from moonmind.schemas.workflow_models import RunSnapshot, StepName
 from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, judge
 from moonmind.workflows.orchestrator.run_rows import SUBJECT
 
 NOW = func.clock_timestamp()
+GATE_SUBJECT = "approval_gate"
 GATE_FIELDS = tuple(ApprovalGate.model_fields)
 
 
@@ -160,13 +162,16 @@ class ApprovalRepository:
         """All stored gates by service."""
         return {row["service"]: (_gate(row), row["source"]) for row in self._gates()}
 
-    def put_gate(self, service: str, gate: ApprovalGate, source: GateSource) -> None:
-        """Store a gate. One that was set through the API is not changed by `config`."""
+    def put_gate(self, service: str, gate: ApprovalGate, source: GateSource, actor: str) -> None:
+        """Store a gate and put it on its own record. One that was set through the API is not changed by `config`."""
         values = {"service": service, "source": source, **gate.model_dump(mode="json")}
         stored = upsert(GateRow).values(values)
         changed = {name: stored.excluded[name] for name in (*GATE_FIELDS, "source")}
         where = GateRow.source == "config" if source == "config" else None
-        self._connection.execute(stored.on_conflict_do_update(index_elements=["service"], set_=changed, where=where))
+        written = stored.on_conflict_do_update(index_elements=["service"], set_=changed, where=where)
+        number = self._connection.execute(written.returning(GateRow.id)).scalar_one_or_none()
+        if number is not None:
+            append_event(self._connection, GATE_SUBJECT, number, actor=actor, kind="gate_changed", payload=values)
 
     def _gates(self, *where: Any) -> Sequence[Mapping[str, Any]]:
         columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]

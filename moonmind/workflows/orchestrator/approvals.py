@@ -1,4 +1,4 @@
-"""What people can do about a run that waits for them: get a token, answer with it, take an answer back; and the gates.
+"""What people can do about a run that waits for them: get a token, answer with it, take an answer back.
 
 Each decision is made on the locked row of the run, so of two that come at once one is late; whoever is refused is on
 record too, in the same transaction: no audit row, no answer.
@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from moonmind.engine.failpoints import hit
-from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
+from moonmind.schemas.approvals import Answer, ApprovalGate
 from moonmind.schemas.workflow_models import RunSnapshot, RunStatus
 from moonmind.workflows.orchestrator.approval_rows import Token
 from moonmind.workflows.orchestrator.attempt import read_progress
@@ -107,7 +107,7 @@ def revoke_approval(tools: Toolbox, run: UUID, approval: UUID, caller: Approver)
         if refusal is None:
             runs.approvals.revoke(approval)
             runs.add_event(run, caller.id, "approval_revoked", {"approver": given["approver"]})
-            _decide(runs, held, caller)
+            reconsider(runs, held, caller.id)
         else:
             _note_refusal(runs, run, caller, refusal)
     if refusal is not None:
@@ -152,29 +152,15 @@ def note_refused_token(tools: Toolbox, token: ApprovalToken, caller: Approver, r
         _note_refusal(runs, found.subject_id, caller, refusal)
 
 
-def list_gates(tools: Toolbox) -> dict[str, tuple[ApprovalGate, GateSource]]:
-    """The gate of each service that is configured here, and where it comes from."""
-    with tools.store.transaction() as runs:
-        stored = runs.approvals.gates()
-    return {name: stored.get(name, (tools.catalog.get(name).approval, "config")) for name in tools.catalog.names()}
-
-
-def put_gate(tools: Toolbox, service: str, gate: ApprovalGate) -> None:
-    """Set a service's gate from now on, whatever `config.toml` says. Raises UnknownServiceError."""
-    tools.catalog.get(service)
-    with tools.store.transaction() as runs:
-        runs.approvals.put_gate(service, gate, "api")
-
-
-def keep_configured_gates(tools: Toolbox) -> None:
-    """At the start of a process: what `config.toml` says is stored, unless the API set something else since."""
-    with tools.store.transaction() as runs:
-        stored = runs.approvals.gates()
-        for name in tools.catalog.names():
-            wanted = tools.catalog.get(name).approval
-            there = stored.get(name)
-            if (there is None and wanted != ApprovalGate()) or (there is not None and there != (wanted, "config")):
-                runs.approvals.put_gate(name, wanted, "config")
+def reconsider(runs: RunRepository, held: HeldRun, actor: str) -> None:
+    """What becomes of a run at its gate now; while more people must agree, it waits on, no longer than before."""
+    step = held.run.next_step
+    assert step is not None
+    verdict = runs.approvals.verdict(held.run, step, held.plan.digest)
+    if verdict is Verdict.NEEDED and held.run.status is RunStatus.AWAITING_APPROVAL:
+        return
+    state = RunState(step, touched=read_progress(held.run.progress).touched, verdict=verdict)
+    runs.change(held, decide(state, GateAnswered()), actor)
 
 
 def _hold(runs: RunRepository, run: UUID) -> HeldRun:
@@ -253,18 +239,7 @@ def _accept(runs: RunRepository, held: HeldRun, gate: ApprovalGate, request: App
     said = {"role": request.role, "plan_digest": held.plan.digest, "comment": request.comment}
     kind = "approval_given" if request.decision == "approve" else "approval_rejected"
     runs.add_event(held.run.id, caller.id, kind, said)
-    _decide(runs, held, caller)
-
-
-def _decide(runs: RunRepository, held: HeldRun, caller: Approver) -> None:
-    """What becomes of the run now; while more people must agree, it waits on, no longer than before."""
-    step = held.run.next_step
-    assert step is not None
-    verdict = runs.approvals.verdict(held.run, step, held.plan.digest)
-    if verdict is Verdict.NEEDED and held.run.status is RunStatus.AWAITING_APPROVAL:
-        return
-    state = RunState(step, touched=read_progress(held.run.progress).touched, verdict=verdict)
-    runs.change(held, decide(state, GateAnswered()), caller.id)
+    reconsider(runs, held, caller.id)
 
 
 def _note_refusal(runs: RunRepository, run: UUID, caller: Approver, refusal: Refusal) -> None:

@@ -87,6 +87,11 @@ class HeldRun:
     queue: str
     is_worked_on: bool
 
+    @property
+    def is_waiting(self) -> bool:
+        """For people."""
+        return self.run.status is RunStatus.AWAITING_APPROVAL
+
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRun:
@@ -216,6 +221,12 @@ class RunRepository:
             failing_step=failed[-1] if failed else None,
             rollback_verified=row["rollback_verified"],
         )
+
+    def waiting_for(self, service: str) -> list[UUID]:
+        """The runs of a service that wait for people."""
+        r = OrchestratorRun
+        waiting = select(r.id).where(r.target_service == service, r.status == RunStatus.AWAITING_APPROVAL)
+        return list(self._connection.execute(waiting.order_by(r.queued_at)).scalars())
 
     def is_cancelled(self, claim: Claim) -> bool:
         """Whether somebody asked to cancel; the row stays locked, so the answer holds until this transaction ends.

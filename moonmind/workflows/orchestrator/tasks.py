@@ -24,7 +24,7 @@ from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator import use_cases
-from moonmind.workflows.orchestrator.approvals import keep_configured_gates
+from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 from moonmind.workflows.orchestrator.dead_letters import park
 from moonmind.workflows.orchestrator.repositories import JOBS

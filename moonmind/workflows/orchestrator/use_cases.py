@@ -71,7 +71,8 @@ class RunRequest:
         """What makes two requests the same."""
         said = {item.name: getattr(self, item.name) for item in fields(self)}
         told = {item.name for item in fields(self) if said[item.name] != item.default}  # a later field changes nothing
-        return hashlib.sha256(canonical_json({name: str(said[name]) for name in told}).encode()).hexdigest()
+        plain = {name: said[name] if isinstance(said[name], str | bool) else str(said[name]) for name in told}
+        return hashlib.sha256(canonical_json(plain).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +147,12 @@ def cancel_run(tools: Toolbox, run: UUID, person: str) -> None:
         if held is None or held.run.status.is_terminal:
             raise RunOverError
         runs.request_cancel(run, person)
-        if held.run.status in (RunStatus.PENDING, RunStatus.AWAITING_APPROVAL):
-            assert held.run.next_step is not None
-            began = held.run.status is not RunStatus.PENDING  # a retry's progress is its predecessor's until it begins
-            state = RunState(held.run.next_step, touched=began and read_progress(held.run.progress).touched)
-            runs.change(held, decide(state, CancelAsked()), person)
+        step, progress = held.run.next_step, read_progress(held.run.progress)
+        assert step is not None
+        began = held.run.status is not RunStatus.PENDING  # a retry's progress is its predecessor's until it begins
+        can_be_stopped = not began or (step is not StepName.ROLLBACK and not progress.delivering)
+        if can_be_stopped and not held.is_worked_on:
+            runs.change(held, decide(RunState(step, touched=began and progress.touched), CancelAsked()), person)
 
 
 def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: str) -> bool:

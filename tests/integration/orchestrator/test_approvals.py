@@ -15,15 +15,14 @@ import pytest
 from sqlalchemy import Engine, text
 
 from moonmind.schemas.approvals import ApprovalGate
+from moonmind.schemas.workflow_models import StepName
+from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates, list_gates, put_gate
 from moonmind.workflows.orchestrator.approvals import (
     ApprovalRefusedError,
     ApprovalRequest,
     ApprovalToken,
     answer_approval,
     issue_token,
-    keep_configured_gates,
-    list_gates,
-    put_gate,
     revoke_approval,
 )
 from moonmind.workflows.orchestrator.gates import Approver
@@ -310,7 +309,7 @@ def test_a_policy_that_tightens_while_a_run_is_on_its_way_holds_it(protected: Ca
     house = protected(requirement='"none"')
     run = house.submit()
     assert house.step(run, "analyze")
-    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-run"))
+    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-run"), "root")
     assert not house.step(run, "patch")
     assert house.detail(run)["status"] == "awaiting_approval"
     assert house.manifest.read_bytes() == BROKEN
@@ -319,7 +318,7 @@ def test_a_policy_that_tightens_while_a_run_is_on_its_way_holds_it(protected: Ca
 def test_what_the_api_set_stays_in_force_over_the_file(protected: Callable[..., House]) -> None:
     house = protected()
     assert list_gates(house.tools)["shop"] == (ApprovalGate(requirement="pre-run"), "config")
-    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-verify"))
+    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-verify"), "root")
     keep_configured_gates(house.tools)
     assert list_gates(house.tools)["shop"] == (ApprovalGate(requirement="pre-verify"), "api")
 
@@ -370,3 +369,28 @@ def test_an_earlier_end_than_the_policys_can_be_given_and_a_past_one_is_refused(
     answer(house, run, ANN, expires_at=datetime.now(UTC) + timedelta(minutes=2))
     house.deliver()
     assert house.detail(run)["status"] == "succeeded"
+
+
+def test_a_policy_that_is_given_up_lets_the_waiting_go_and_is_on_record(protected: Callable[..., House]) -> None:
+    house = protected(required_approvals="2")
+    run = waiting(house)
+    answer(house, run, ANN)
+    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-run"), "root")
+    assert house.detail(run)["approval_status"] == "granted"
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    with house.database.connect() as connection:
+        query = text("SELECT actor FROM run_events WHERE subject_kind = 'approval_gate' ORDER BY sequence")
+        assert connection.execute(query).scalars().all() == ["system", "root"]
+
+
+def test_an_approved_run_that_waits_for_its_group_can_be_cancelled_at_once(protected: Callable[..., House]) -> None:
+    house = protected()
+    run = waiting(house)
+    other = house.submit("restart it")
+    assert house.tools.store.claim(other, 1, StepName.ANALYZE, owner="elsewhere", lease=60, task="task")
+    answer(house, run, ANN)
+    house.deliver()
+    assert house.detail(run)["status"] == "running"
+    cancel_run(house.tools, run, "kim")
+    assert house.detail(run)["status"] == "cancelled"

@@ -42,7 +42,8 @@ class Progress:
 
     `touched`: something may need undoing. `files`: pre-image per edited path. `restore_point`: the runtime's own.
     `restarted`: another build may be running. `healthy_before`: what the health checks said before anything was done;
-    None until somebody looked. `delivering`: it is verified and on its way into the repository, so that nothing undoes it.
+    None until somebody looked. `delivering`: it is verified and on its way into the repository: nothing undoes
+    it any more.
     """
 
     touched: bool = False
