@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database bench-runs openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +43,10 @@ test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rab
 
 test-stack-database: setup  ## the database tests on the stack's PostgreSQL 17 instead of the embedded 18 (needs Docker)
 	scripts/with-stack-database.sh $(BIN)/pytest -q -n 2 tests/contract tests/integration/engine tests/integration/orchestrator/test_runs.py
+
+BASE ?= 5a7b539
+bench-runs: setup  ## is the main job slower than at commit BASE? (ROUNDS=15; NEW=commit instead of the working tree; ARGS=--json)
+	@$(BIN)/python scripts/bench_runs.py --base $(BASE) $(if $(NEW),--new $(NEW)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
 
 openapi: setup  ## re-make the committed OpenAPI document from the code
 	@$(BIN)/python scripts/export_openapi.py
