@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from moonmind.cli.client import Client
+from moonmind.cli.client import Client, RefusedError
 from moonmind.cli.output import moment, one_line, short_id
 
 if TYPE_CHECKING:
@@ -54,8 +54,7 @@ def print_case(screen: Console, run: Run, diff: bytes | None) -> None:
         )
     print_approvals(screen, run["approvals"])
     if diff is None:
-        done = ", ".join(step["name"] for step in run["steps"] if step["status"] == "pending")
-        screen.print(f"no file is changed; still to be done: {done}")
+        screen.print(f"no file is changed; the plan: {', '.join(_planned(run))}")
     else:
         print_diff(screen, diff)
 
@@ -70,11 +69,21 @@ def print_diff(screen: Console, diff: bytes) -> None:
 
 
 def read_diff(client: Client, run: Run) -> bytes | None:
-    """The change that the plan in force makes, None when there is none."""
+    """The change that the plan in force makes, None when there is none. Raises RefusedError when it should be there."""
     previews = [artifact for artifact in run["artifacts"] if artifact["type"] == "patch_preview"]
+    if not previews and run["awaiting"] and "patch" in _planned(run):
+        raise RefusedError(
+            f"the diff of run {run['run_id']} is gone, and nobody should decide about what they cannot see.\n"
+            f"Reject it, then: moonmind runs retry {short_id(run)} --from analyze"
+        )
     if not previews:
         return None
     return client.download(f"/orchestrator/runs/{run['run_id']}/artifacts/{previews[-1]['artifact_id']}/content")
+
+
+def _planned(run: Run) -> list[str]:
+    """The steps that the plan does not leave out; one that was only asked to restart has no patch."""
+    return [step["name"] for step in run["action_plan"]["steps"] if not step["parameters"].get("skip")]
 
 
 def _agreed(run: Run) -> list[str]:

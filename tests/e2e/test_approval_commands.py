@@ -116,6 +116,26 @@ def test_at_a_terminal_it_asks_and_no_is_the_default(
     assert (process.returncode, here.status(run)) == (code, after)
 
 
+def test_what_changes_no_file_is_approved_by_its_plan(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.ok("kim", "runs", "create", "--service", "shop", "restart it")
+    here.house.deliver()
+    done = here.run("ann", "runs", "approve", run, "--yes")
+    assert done.returncode == 0
+    assert "no file is changed; the plan: analyze, restart, verify" in done.stderr
+
+
+def test_nobody_approves_a_change_that_they_cannot_see(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    with here.house.database.begin() as connection:
+        connection.execute(text("DELETE FROM orchestrator_run_artifacts"))
+    done = here.run("ann", "runs", "approve", run, "--yes")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--from analyze" in done.stderr
+    assert here.status(run) == "awaiting_approval"
+
+
 def test_whoever_asked_is_told_why_their_word_does_not_count_and_what_to_do(desk: Callable[..., Desk]) -> None:
     here = desk()
     run = here.waiting()
