@@ -271,3 +271,24 @@ def test_gates_are_seen_and_set_by_an_admin(desk: Callable[..., Desk]) -> None:
     unknown = here.run("ada", "gates", "set", "shpo", "--require", "none")
     assert (unknown.returncode, "Known services: shop" in unknown.stderr) == (2, True)
     assert here.run("ann", "gates", "list").returncode == 2
+
+
+def test_a_live_view_says_it_once_too_and_ends_with_the_run(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    mine, theirs = os.openpty()
+    words = ("runs", "create", "--service", "shop", "--wait", "--idempotency-key", "k", "fix it")
+    with here.start("kim", *words, stderr=theirs) as process:
+        os.close(theirs)
+        until(lambda: len(here.runs()) == 2, seconds=30, what="the run was made")
+        here.house.deliver()
+        shown = b""
+        while b"moonmind runs approve" not in shown:
+            shown += os.read(mine, 4096)
+        here.ok("ann", "runs", "reject", here.runs()[-1])
+        while b"approval_rejected" not in shown:
+            shown += os.read(mine, 4096)
+        process.communicate(timeout=30)
+    os.close(mine)
+    assert shown.count(b"waits for approval before patch") == 1
+    assert (process.returncode, here.status(run)) == (1, "awaiting_approval")
