@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api_service.db.models import Approval, ApprovalToken, OrchestratorRun
@@ -140,18 +140,20 @@ class ApprovalRepository:
         row = self._connection.execute(insert(t).values(values).returning(t.id, t.expires_at)).one()
         return Token(row.id, run, approver.id, role, plan_digest, row.expires_at, is_usable=True)
 
-    def lock_token(self, token: UUID) -> Token | None:
-        """A token, which nobody else can use until the transaction ends; None when it was never given out."""
+    def find_token(self, token: UUID) -> Token | None:
+        """A token; None when it was never given out."""
         t = ApprovalToken
-        usable = and_(t.used_at.is_(None), t.expires_at > NOW).label("is_usable")
-        columns = (t.id, t.subject_id, t.approver, t.role, t.plan_digest, t.expires_at, usable)
-        query = select(*columns).where(t.id == token, t.subject_kind == SUBJECT).with_for_update()
+        columns = (t.id, t.subject_id, t.approver, t.role, t.plan_digest, t.expires_at, _usable().label("is_usable"))
+        query = select(*columns).where(t.id == token, t.subject_kind == SUBJECT)
         row = self._connection.execute(query).mappings().one_or_none()
         return Token(**row) if row else None
 
-    def use_token(self, token: UUID) -> None:
-        """It opens nothing any more."""
-        self._connection.execute(update(ApprovalToken).where(ApprovalToken.id == token).values(used_at=NOW))
+    def use_token(self, token: UUID) -> bool:
+        """It opens nothing any more; False when it opened nothing before. Whoever calls holds a run already: always run
+        first, then token, so that two who use one token both ways at once cannot wait for each other."""
+        t = ApprovalToken
+        used = update(t).where(t.id == token, _usable()).values(used_at=NOW)
+        return self._connection.execute(used).rowcount == 1
 
     def gate(self, service: str) -> tuple[UUID, ApprovalGate, GateSource] | None:
         """The stored gate of a service."""
@@ -177,6 +179,10 @@ class ApprovalRepository:
         columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]
         rows = self._connection.execute(select(*columns).where(*where).order_by(GateRow.service)).mappings()
         return [dict(row) for row in rows]
+
+
+def _usable() -> ColumnElement[bool]:
+    return and_(ApprovalToken.used_at.is_(None), ApprovalToken.expires_at > NOW)
 
 
 def _gate(row: Mapping[str, Any]) -> ApprovalGate:

@@ -117,17 +117,20 @@ def revoke_approval(tools: Toolbox, run: UUID, approval: UUID, caller: Approver)
 def stand_on_token(runs: RunRepository, new: NewRun, token: ApprovalToken) -> None:
     """Let a new run begin with the answer that a token of a dry run stands for; it counts if the plan comes out the
     same. Raises ApprovalRefusedError, and then there must be no new run."""
-    found = runs.approvals.lock_token(token.id) if token.id is not None else None
-    if found is None or not found.is_usable:
+    found = _find_token(runs, token)
+    if found is None:
         raise ApprovalRefusedError(_bad_token(found))
     dry = _hold(runs, found.subject_id)
     if dry.run.target_service != new.target_service or not dry.run.dry_run:
         reason = f"the token is not of a dry run for {new.target_service}"
         raise ApprovalRefusedError(Refusal("token_of_another_run", reason))
     gate = runs.approvals.facts(dry.run).gate
+    if new.dry_run or gate.requirement == "none":
+        raise ApprovalRefusedError(Refusal("not_awaiting", "it asks for nobody's approval: send no token with it"))
     if same_person(found.approver, new.requester) and not gate.self_approval:
         raise ApprovalRefusedError(SELF_APPROVAL)
-    runs.approvals.use_token(found.id)
+    if not runs.approvals.use_token(found.id):
+        raise ApprovalRefusedError(_bad_token(found))
     runs.approvals.add(
         new.id,
         approver=found.approver,
@@ -144,12 +147,10 @@ def stand_on_token(runs: RunRepository, new: NewRun, token: ApprovalToken) -> No
 def note_refused_token(tools: Toolbox, token: ApprovalToken, caller: Approver, refusal: Refusal) -> None:
     """Put on a dry run's record that its token was refused for a new run, which is not there to have a record."""
     with tools.store.transaction() as runs:
-        found = runs.approvals.lock_token(token.id) if token.id is not None else None
-    if found is None:
-        return
-    with tools.store.transaction() as runs:  # not the same one: whoever answers holds the run first, then the token
-        _hold(runs, found.subject_id)
-        _note_refusal(runs, found.subject_id, caller, refusal)
+        found = _find_token(runs, token)
+        if found is not None:
+            _hold(runs, found.subject_id)
+            _note_refusal(runs, found.subject_id, caller, refusal)
 
 
 def reconsider(runs: RunRepository, held: HeldRun, actor: str) -> None:
@@ -189,7 +190,7 @@ def _refuse(
 
 
 def _use_token(runs: RunRepository, held: HeldRun, request: ApprovalRequest, caller: Approver) -> Refusal | None:
-    token = runs.approvals.lock_token(request.token.id) if request.token.id is not None else None
+    token = _find_token(runs, request.token)
     if token is None or not token.is_usable:
         return _bad_token(token)
     if token.subject_id != held.run.id:
@@ -198,8 +199,11 @@ def _use_token(runs: RunRepository, held: HeldRun, request: ApprovalRequest, cal
         return Refusal("token_of_another_person", "the token was given to somebody else, or for another role")
     if token.plan_digest != held.plan.digest:
         return Refusal("plan_changed", "the plan is not what the token was given for: look at it again")
-    runs.approvals.use_token(token.id)
-    return None
+    return None if runs.approvals.use_token(token.id) else _bad_token(token)
+
+
+def _find_token(runs: RunRepository, sent: ApprovalToken) -> Token | None:
+    return runs.approvals.find_token(sent.id) if sent.id is not None else None
 
 
 def _bad_token(token: Token | None) -> Refusal:

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, StepName
 from moonmind.workflows.orchestrator.approvals import RunNotFoundError
-from moonmind.workflows.orchestrator.resume import EndedRun, NotResumable, Resumption, decide_resumption
+from moonmind.workflows.orchestrator.ports import StepFailedError, Workspace
+from moonmind.workflows.orchestrator.resume import FROM_ANALYZE, EndedRun, NotResumable, Resumption, decide_resumption
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import Beginning, RunRequest, begin_anew, submit_run
 
@@ -72,7 +73,7 @@ def _begin(tools: Toolbox, asked: RunRequest, ended: EndedRun, new: UUID) -> Beg
             return begin_anew(tools, asked, dry_run=resumption.dry_run)
         case Resumption(plan=plan):
             assert plan is not None
-            copied = _copy(tools, ended.run.id, new)
+            copied = _copy(tools, ended, new)
             return Beginning(plan, resumption.dry_run, resumption.start, resumption.progress, copied)
 
 
@@ -81,15 +82,25 @@ def _hashes(tools: Toolbox, ended: EndedRun) -> Mapping[str, str | None] | None:
     workspace = tools.workspace_of(ended.run.target_service)
     if not workspace.is_here():
         return None
-    contents = {change.path: workspace.read(change.path) for change in ended.plan.changes}
-    return {path: None if data is None else hashlib.sha256(data).hexdigest() for path, data in contents.items()}
+    return {change.path: _hash(workspace, change.path) for change in ended.plan.changes}
 
 
-def _copy(tools: Toolbox, old: UUID, new: UUID) -> tuple[ArtifactInfo, ...]:
+def _hash(workspace: Workspace, path: str) -> str | None:
+    try:
+        data = workspace.read(path)
+    except StepFailedError:
+        return "not a plain file any more"  # equals no hash, so it counts as changed
+    return None if data is None else hashlib.sha256(data).hexdigest()
+
+
+def _copy(tools: Toolbox, ended: EndedRun, new: UUID) -> tuple[ArtifactInfo, ...]:
     """The plan and its diff, so that whoever approves the new run finds them with it."""
-    found = ((kind, path, tools.artifacts.get(old, path)) for kind, path in SHOWN_TO_APPROVERS)
+    found = {(kind, path): tools.artifacts.get(ended.run.id, path) for kind, path in SHOWN_TO_APPROVERS}
+    if ended.plan.changes and None in found.values():
+        reason = "that run's plan and diff are gone, and nobody should approve what cannot be seen"
+        raise NotResumableError(NotResumable("not_resumable", f"{reason}; {FROM_ANALYZE}"))
     return tuple(
         tools.artifacts.put(new, kind, path, content, StepName.ANALYZE)
-        for kind, path, content in found
+        for (kind, path), content in found.items()
         if content is not None
     )

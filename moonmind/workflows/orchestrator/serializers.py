@@ -45,8 +45,8 @@ def run_detail(
     plan: Row | None,
     steps: Sequence[Row],
     artifacts: Sequence[Row],
-    approvals: Sequence[Row] = (),
-    gate: Row | None = None,
+    approvals: Sequence[Row],
+    gate: Row | None,
 ) -> dict[str, Any]:
     """RunDetail; `artifacts` are already in their API form. `gate`: the service's, at which a waiting run waits."""
     return {

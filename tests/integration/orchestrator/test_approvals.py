@@ -394,3 +394,33 @@ def test_an_approved_run_that_waits_for_its_group_can_be_cancelled_at_once(prote
     assert house.detail(run)["status"] == "running"
     cancel_run(house.tools, run, "kim")
     assert house.detail(run)["status"] == "cancelled"
+
+
+def test_one_token_used_both_ways_at_once_is_used_once(protected: Callable[..., House]) -> None:
+    house = protected()
+    dry = house.submit(dry_run=True)
+    house.deliver()
+    token = ApprovalToken(issue_token(house.tools, dry, ANN, 60).id)
+
+    def use(number: int) -> bool:
+        try:
+            if number % 2:
+                house.submit(approval_token=token)
+            else:
+                answer_approval(house.tools, dry, ApprovalRequest("ann", "approver", token), ANN)
+        except ApprovalRefusedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(use, range(64))) == 1
+
+
+def test_a_token_is_not_used_up_by_a_run_that_needs_none(protected: Callable[..., House]) -> None:
+    house = protected()
+    dry = house.submit(dry_run=True)
+    house.deliver()
+    token = ApprovalToken(issue_token(house.tools, dry, ANN, 60).id)
+    with pytest.raises(ApprovalRefusedError, match="send no token"):
+        house.submit(dry_run=True, approval_token=token)
+    house.submit(approval_token=token)

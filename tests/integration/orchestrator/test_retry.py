@@ -224,3 +224,20 @@ def test_a_protected_service_is_not_built_anew_without_a_yes(tmp_path: Path, dat
     house.deliver()
     assert (house.detail(new)["status"], house.detail(new)["current_step"]) == ("awaiting_approval", "build")
     assert house.runtime.calls == []
+
+
+def test_a_file_that_became_something_else_counts_as_changed(house: House) -> None:
+    old = undone(house)
+    house.manifest.unlink()
+    house.manifest.symlink_to("app.py")
+    with pytest.raises(NotResumableError) as refused:
+        retry(house, old)
+    assert (refused.value.refusal.code, refused.value.refusal.files) == ("inputs_changed", ("requirements.txt",))
+
+
+def test_a_change_whose_diff_is_gone_is_not_taken_over(house: House) -> None:
+    old = undone(house)
+    (house.home / "var" / "artifacts" / "spec_workflows" / str(old) / "patch_preview.diff").unlink()
+    with pytest.raises(NotResumableError, match="are gone"):
+        retry(house, old)
+    retry(house, old, "analyze")
