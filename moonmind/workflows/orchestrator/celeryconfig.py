@@ -42,6 +42,7 @@ broker_url = f"{FILESYSTEM}://" if urlsplit(_url).scheme == FILESYSTEM else _url
 broker_transport_options = transport_options(_url, _settings.broker.publish_timeout)
 broker_connection_timeout = _settings.broker.publish_timeout
 broker_connection_retry_on_startup = True
+broker_channel_error_retry = True  # a delivery time-out closes the channel; without this it would end the worker
 broker_heartbeat = 30
 accept_content = ["json"]
 task_serializer = "json"
