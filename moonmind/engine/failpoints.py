@@ -31,7 +31,7 @@ def hit(name: str) -> None:
         case "kill":
             os.kill(os.getpid(), signal.SIGKILL)
         case "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # to this thread: it goes not one line further
         case "raise":
             raise FailpointError(name)
         case "hang":

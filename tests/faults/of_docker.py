@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from tests.faults.case import Case
+from tests.faults.case import Case, Inject
 from tests.faults.containers import Box
 from tests.faults.relay import Mode
 
@@ -27,11 +27,11 @@ def before_edit(mode: Mode):
     return inject
 
 
-POINTS = (("patch.after_write", "brief", "build"), ("restart.after", "box", "verify"))
+POINTS = (("build.before", "brief", "build"), ("restart.after", "box", "verify"))
 
 
 def after_edit(mode: Mode):
-    """The engine is lost after the edit or after the restart: rolled back when it is there again, never `succeeded`."""
+    """The engine is lost before the build or after the restart: rolled back when it is there again, never `succeeded`."""
 
     def inject(case: Case) -> None:
         point, name, failing = POINTS[case.number % len(POINTS)]

@@ -4,38 +4,55 @@ from __future__ import annotations
 
 import os
 import signal
+import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.faults.case import Case
 from tests.faults.processes import until
 
-FAKETIME = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))), None)
-"""Of the package `faketime`."""
-JUMPS = ("+3d", "-3d")
+DAYS = 86400
+JUMPS = (3 * DAYS, -3 * DAYS)
 
 
-def clock_jumps(case: Case) -> None:
-    """A worker's clock jumps by three days, forward or back, while it builds; monotonic time goes on as it does."""
-    rig, clock = case.rig, case.rig.folder / "clock"
-    clock.write_text("+0\n")
+class Clock:
+    """The wall clock of processes that were started with `env`."""
+
+    def __init__(self, folder: Path) -> None:
+        library, self._file = folder / "clock.so", folder / "clock"
+        if not library.exists():
+            source = Path(__file__).with_name("clock.c")
+            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source)], check=True)
+        self.set(0)
+        self.env = {"LD_PRELOAD": str(library), "MMFAULTS_CLOCK": str(self._file)}
+
+    def set(self, seconds: int) -> None:
+        """Jump to so many seconds after the true time."""
+        with self._file.open("r+b" if self._file.exists() else "wb") as file:
+            file.write(struct.pack("=q", seconds))
+
+
+def workers_clock_jumps(case: Case) -> None:
+    """A worker's clock jumps by three days, forward or back, while it builds: it keeps its lease, and ends its run."""
+    rig, clock, jump = case.rig, Clock(case.rig.folder), JUMPS[case.number % 2]
     rig.index.hold()
-    skewed = rig.worker(
-        plainly=True, LD_PRELOAD=str(FAKETIME), FAKETIME_TIMESTAMP_FILE=str(clock), FAKETIME_NO_CACHE="1",
-        FAKETIME_DONT_FAKE_MONOTONIC="1",
-    )  # fmt: skip
+    skewed = rig.worker(plainly=True, **clock.env)
     run = case.submit("good0")
     until(lambda: rig.index.waiting, "a build is on")
-    clock.write_text(f"{JUMPS[case.number % 2]}\n")
+    clock.set(jump)
     before = _lease_of(case, run)
     until(lambda: _lease_of(case, run) > before, "the lease is extended after the jump")
-    case.hit(f"the clock of worker {skewed.pid} jumped by {JUMPS[case.number % 2]}")
+    case.hit(f"the clock of worker {skewed.pid} jumped by {jump // DAYS} days")
     rig.worker()
     rig.index.release()
     case.wait_ended()
     case.exactly = {"builds": 1, "starts": 1}
+    said = (rig.log / f"{skewed.name.replace(' ', '')}.log").read_text()
+    today = datetime.now(UTC)
+    assert f"{today + timedelta(seconds=jump):%Y-%m-%d}" in said, "the worker did not see its clock jump"
 
 
 def _lease_of(case: Case, run: str) -> float:
