@@ -5,7 +5,7 @@ from __future__ import annotations
 from moonmind.engine.backoff import backoff_seconds
 from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import ServiceState
-from moonmind.workflows.orchestrator.ports import StepFailedError
+from moonmind.workflows.orchestrator.ports import EngineUnavailableError, StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.deliver import deliver
 
@@ -33,7 +33,9 @@ def wait_until_healthy(step: StepContext) -> str | None:
     when the service has exited for good."""
     successes, failures, exits, life, complaint = 0, 0, 0, _life(None), "never asked"
     while step.seconds_left() > 0 and exits < GIVEN_UP:
-        state = step.runtime.observe(step.execute)
+        state = _observe(step)
+        if state is None:
+            break
         complaints = step.complaints(state)
         exits = exits + 1 if state.status == "exited" else 0
         same_life = _life(state) == life
@@ -49,6 +51,16 @@ def wait_until_healthy(step: StepContext) -> str | None:
         wait = backoff_seconds(failures, most=LONGEST_WAIT_SECONDS) if failures else BETWEEN_SUCCESSES_SECONDS
         step.pause(min(wait, max(0.0, step.seconds_left())))
     return complaint
+
+
+def _observe(step: StepContext) -> ServiceState | None:
+    """The service's state; None when time was over before the answer came, which says nothing of the engine."""
+    try:
+        return step.runtime.observe(step.execute)
+    except EngineUnavailableError:
+        if step.seconds_left() > 0:
+            raise
+        return None
 
 
 def _life(state: ServiceState | None) -> tuple[str | None, int]:
