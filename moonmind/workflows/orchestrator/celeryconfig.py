@@ -20,9 +20,13 @@ FILESYSTEM = "filesystem"
 
 
 def transport_options(url: str, publish_timeout: float) -> dict[str, Any]:
-    """For RabbitMQ: confirmed publishing that cannot hang. For one machine: the folder that the URL's path names."""
+    """For RabbitMQ: confirmed publishing that cannot hang. For one machine: the folder that the URL's path names.
+
+    The time-outs are the socket's: they bound the wait for a confirmation, and for any other answer.
+    """
     if urlsplit(url).scheme != FILESYSTEM:
-        return {"confirm_publish": True, "confirm_timeout": publish_timeout, "max_retries": 1}
+        bounds = {"read_timeout": publish_timeout, "write_timeout": publish_timeout}
+        return {"confirm_publish": True, "max_retries": 1, **bounds}
     folder = Path(urlsplit(url).path)
     for name in ("messages", "control"):
         (folder / name).mkdir(parents=True, exist_ok=True)
