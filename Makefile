@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database bench-runs openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database test-faults test-soak bench-runs openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,6 +43,13 @@ test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rab
 
 test-stack-database: setup  ## the database tests on the stack's PostgreSQL 17 instead of the embedded 18 (needs Docker)
 	scripts/with-stack-database.sh $(BIN)/pytest -q -n 2 tests/contract tests/integration/engine tests/integration/orchestrator/test_runs.py
+
+LANES ?= 4
+test-faults: setup  ## break everything at once and look what becomes of it (needs Docker, cc, root; half an hour; SHORT=1: each fault once; ROUNDS=12; ONLY=part-of-a-name)
+	$(BIN)/python -m tests.faults --lanes $(LANES) $(if $(ONLY),--only $(ONLY)) $(if $(SHORT),--rounds 1,--rounds $(or $(ROUNDS),12) $(if $(ONLY),,--soak))
+
+test-soak: setup  ## 200 runs, two workers, one of them killed every five seconds for two minutes (needs Docker, cc, root)
+	$(BIN)/python -m tests.faults --rounds 0 --soak
 
 BASE ?= 5a7b539
 bench-runs: setup  ## is the main job slower than at commit BASE? (ROUNDS=15; NEW=commit instead of the working tree; ARGS=--json)

@@ -43,8 +43,11 @@ class Broker:
         until(self._takes_us, "RabbitMQ answers")
 
     def settle(self) -> None:
-        """Have it write to the disk which queues there are. A RabbitMQ that is killed within seconds of a quorum queue's
-        declaration comes back with a queue that takes nothing and gives nothing."""
+        """Have it write to the disk which queues there are.
+
+        A RabbitMQ that is killed within seconds of a quorum queue's declaration comes back with a queue that takes
+        nothing and gives nothing.
+        """
         self._docker("exec", self._container, "rabbitmqctl", "--quiet", "eval", "[dets:sync(T) || T <- dets:all()].")
 
     def remove(self) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from tests.faults.broker import USER, VHOST
@@ -106,9 +105,3 @@ class Kind:
     name: str
     inject: Inject
     rounds: int | None = None
-    needs: str = ""
-
-    @cached_property
-    def weight(self) -> float:
-        """Seconds that one injection takes, roughly: the slow ones begin first."""
-        return 8.0

@@ -31,6 +31,7 @@ class Outcome:
     hits: list[str] = field(default_factory=list)
     ended: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    injected: int = 0
 
 
 def inject(rig: Rig, job: Job) -> Outcome:
@@ -46,6 +47,7 @@ def inject(rig: Rig, job: Job) -> Outcome:
     except Exception as error:
         outcome.problems.append("".join(traceback.format_exception(error)))
         rig.tell_where()
+    outcome.injected = bool(case.hits)
     outcome.hits, outcome.seconds = case.hits, time.monotonic() - began
     return outcome
 
@@ -88,7 +90,7 @@ def _lane(waiting: Queue[Job | None], done: Queue[Outcome | str], evidence: str)
                 outcome.problems = _mend(rig)
             done.put(outcome)
             if outcome.problems:
-                _keep(rig, Path(evidence) / f"{outcome.kind}-{outcome.number}", outcome)
+                keep(rig, Path(evidence) / f"{outcome.kind}-{outcome.number}", outcome)
                 _remove(rig)
                 rig = None
     except Exception as error:
@@ -121,7 +123,7 @@ def _remove(rig: Rig) -> None:
     shutil.rmtree(rig.folder, ignore_errors=True)
 
 
-def _keep(rig: Rig, folder: Path, outcome: Outcome) -> None:
+def keep(rig: Rig, folder: Path, outcome: Outcome) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(rig.log, folder / "log")
     for name in ("artifacts", "supervisor"):

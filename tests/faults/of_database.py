@@ -37,7 +37,7 @@ def _away_in_mid_step(case: Case, how: str) -> None:
     if case.number % 2:
         rig.index.release()
         until(lambda: not rig.children(), "the build ends without a database")
-    rig.postgres.start()
+    rig.start_postgres()
     rig.index.release()
     case.wait_ended()
 
@@ -82,7 +82,7 @@ def answer_lost_at_record(case: Case) -> None:
 
 
 def session_left_open(case: Case) -> None:
-    """A worker stops for good inside the transaction that records: what it holds is taken from it, and the run goes on."""
+    """A worker stops inside the transaction that records: what it holds is taken from it, and the run goes on."""
     rig = case.rig
     stopped = rig.worker("record.before_commit#3:stop")
     case.submit("good0")

@@ -11,7 +11,7 @@ from tests.faults.relay import Mode
 LOST = "rolled_back/engine_unavailable"
 
 
-def before_edit(mode: Mode):
+def before_edit(mode: Mode) -> Inject:
     """The engine cannot be asked: the run fails, and nothing is touched."""
 
     def inject(case: Case) -> None:
@@ -30,8 +30,8 @@ def before_edit(mode: Mode):
 POINTS = (("build.before", "brief", "build"), ("restart.after", "box", "verify"))
 
 
-def after_edit(mode: Mode):
-    """The engine is lost before the build or after the restart: rolled back when it is there again, never `succeeded`."""
+def after_edit(mode: Mode) -> Inject:
+    """Lost before the build or after the restart: rolled back when it is there again, never `succeeded`."""
 
     def inject(case: Case) -> None:
         point, name, failing = POINTS[case.number % len(POINTS)]

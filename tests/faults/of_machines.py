@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,32 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.faults.case import Case
+from tests.faults.clock import DAYS, Clock
 from tests.faults.processes import until
 
-DAYS = 86400
 JUMPS = (3 * DAYS, -3 * DAYS)
-
-
-class Clock:
-    """The wall clock of processes that were started with `env`."""
-
-    def __init__(self, folder: Path) -> None:
-        library, self._file = folder / "clock.so", folder / "clock"
-        if not library.exists():
-            source = Path(__file__).with_name("clock.c")
-            subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", str(library), str(source)], check=True)
-        self.set(0)
-        self.env = {"LD_PRELOAD": str(library), "MMFAULTS_CLOCK": str(self._file)}
-
-    def set(self, seconds: int) -> None:
-        """Jump to so many seconds after the true time."""
-        with self._file.open("r+b" if self._file.exists() else "wb") as file:
-            file.write(struct.pack("=q", seconds))
 
 
 def workers_clock_jumps(case: Case) -> None:
     """A worker's clock jumps by three days, forward or back, while it builds: it keeps its lease, and ends its run."""
-    rig, clock, jump = case.rig, Clock(case.rig.folder), JUMPS[case.number % 2]
+    rig, jump = case.rig, JUMPS[case.number % 2]
+    clock = Clock(rig.folder, "a worker's")
     rig.index.hold()
     skewed = rig.worker(plainly=True, **clock.env)
     run = case.submit("good0")
@@ -53,6 +36,22 @@ def workers_clock_jumps(case: Case) -> None:
     said = (rig.log / f"{skewed.name.replace(' ', '')}.log").read_text()
     today = datetime.now(UTC)
     assert f"{today + timedelta(seconds=jump):%Y-%m-%d}" in said, "the worker did not see its clock jump"
+
+
+def databases_clock_jumps(case: Case) -> None:
+    """The clock by which leases lapse jumps by three days, forward or back, while a build is on."""
+    rig, jump = case.rig, JUMPS[case.number % 2]
+    rig.index.hold()
+    rig.worker()
+    rig.worker()
+    case.submit("good0")
+    until(lambda: rig.index.waiting, "a build is on")
+    rig.clock.set(jump)
+    day = f"{datetime.now(UTC) + timedelta(seconds=jump):%Y-%m-%d}"
+    until(lambda: rig.ask("SELECT now()::date::text") == [(day,)], "the database has seen its clock jump")
+    case.hit(f"the database's clock jumped by {jump // DAYS} days")
+    rig.index.release()
+    case.wait_ended()
 
 
 def _lease_of(case: Case, run: str) -> float:

@@ -112,6 +112,7 @@ def delivered_ten_times(case: Case) -> None:
     case.exactly = {"builds": 1, "starts": 1}
 
 
+DEAD = "orchestrator.dead"
 POISON: tuple[Callable[[dict[str, Any]], tuple[bytes | str, dict[str, Any]]], ...] = (
     lambda good: (b"\xff\xfe no message \x00", {}),
     lambda good: (b"{not json", good),
@@ -126,7 +127,7 @@ POISON: tuple[Callable[[dict[str, Any]], tuple[bytes | str, dict[str, Any]]], ..
 
 
 def poisoned(case: Case) -> None:
-    """Garbage, wrong versions and pickles in the queue: none is obeyed, none comes again, and the others go on."""
+    """Garbage, wrong versions and pickles in the queue: each is parked, none is obeyed, and the others go on."""
     rig = case.rig
     worker = rig.worker()
     headers = {"lang": "py", "task": "orchestrator.analyze", "id": str(uuid.uuid4()), "argsrepr": "", "kwargsrepr": ""}
@@ -138,6 +139,8 @@ def poisoned(case: Case) -> None:
     case.hit(f"{len(POISON)} messages that are none")
     case.wait_ended()
     assert worker.alive, "the worker died of a message"
+    parked = rig.broker.purge(DEAD)
+    assert parked == len(POISON), f"{parked} messages are parked"
     case.exactly = {"builds": 1, "starts": 1}
 
 

@@ -17,7 +17,8 @@ COMMIT = b"COMMIT\0"
 class Relay:
     """Listens on a Unix socket (`listen` is a path) or on a free port of 127.0.0.1, and passes bytes on to `target`.
 
-    `cut`: nobody listens there, and who was connected is so no more. `hang`: connections are taken, nothing is answered.
+    `cut`: nobody listens there, and who was connected is so no more. `hang`: connections are taken, and nothing is
+    answered.
     """
 
     def __init__(self, listen: Path | None, target: Path | tuple[str, int]) -> None:

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,12 @@ from moonmind.embedded.stack import stop as stop_supervised
 from moonmind.embedded.supervisor import Supervisor, configure, launch
 from moonmind.engine.group_lock import MARK as LOCK_MARK
 from tests.faults.broker import Broker
+from tests.faults.clock import Clock
 from tests.faults.containers import Box
 from tests.faults.index import Index
 from tests.faults.processes import Nursery, Process, execute, until
 from tests.faults.relay import Relay
-from tests.faults.services import SORTS, Service
+from tests.faults.services import SORTS, Service, Sort
 from tests.servers import ROOT, api, free_port
 
 LEASE_SECONDS = 3
@@ -45,6 +46,8 @@ log_limit = 1048576
 """
 BOXES = {"box": "analyze = 10, rollback = 20", "brief": "analyze = 20, build = 3, rollback = 20"}
 """Services in containers, with their time-outs."""
+PEOPLE = ("ann", "ben")
+"""Who may approve."""
 ENGINE = Path("/var/run/docker.sock")
 OWN_PREFIXES = ("MOONMIND_", "PIP_", "PYTHON", "DOCKER_")
 """Of this suite's environment, what no process of a rig shall know."""
@@ -53,12 +56,12 @@ OWN_PREFIXES = ("MOONMIND_", "PIP_", "PYTHON", "DOCKER_")
 class Rig:
     """`folder` is its own; `project` names its containers."""
 
-    def __init__(self, folder: Path, project: str) -> None:
-        self.folder, self.project = folder, project
+    def __init__(self, folder: Path, project: str, sorts: Mapping[str, Sort] = SORTS) -> None:
+        self.folder, self.project, self.sorts = folder, project, sorts
         self.home, self.trace = folder / "home", folder / "trace"
         self.log = folder / "log"
         self.workers: list[Process] = []
-        self.touched = set(SORTS)
+        self.touched = set(sorts)
         self.accepted = 0
         self._database: psycopg.Connection[tuple[Any, ...]] | None = None
         self._numbers = itertools.count(1)
@@ -68,7 +71,7 @@ class Rig:
     def start(self) -> None:
         (self.home / "work").mkdir(parents=True)
         self.log.mkdir()
-        self.services = {name: Service(self.home, name, sort, free_port()) for name, sort in SORTS.items()}
+        self.services = {name: Service(self.home, name, sort, free_port()) for name, sort in self.sorts.items()}
         self.boxes = {name: Box(self.home, name, f"{self.project}-{name}", free_port(), t) for name, t in BOXES.items()}
         tables = "\n".join(service.config() for service in (*self.services.values(), *self.boxes.values()))
         (self.home / "config.toml").write_text(f"{CONFIG}\n{tables}")
@@ -76,8 +79,8 @@ class Rig:
         self.broker.start()
         self.docker = Relay(self.folder / "docker.sock", ENGINE)
         self.nursery = Nursery(self._plain(), self.log / "nursery.log")
-        self.postgres = Postgres(self.folder / "postgres")
-        self.postgres.start()
+        self.postgres, self.clock = Postgres(self.folder / "postgres"), Clock(self.folder, "the database's")
+        self.start_postgres()
         self._migrate()
         self._start_supervisor()
         self.nursery.wait_ready()
@@ -87,6 +90,7 @@ class Rig:
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30, trust_env=False)
         key = (self.home / "var" / "admin.key").read_text().strip()
         self._client.headers["Authorization"] = f"Bearer {key}"
+        self.keys = {name: self._new_key(name) for name in PEOPLE}
         self.worker()  # declares the queues
         self.broker.settle()
         self.mend()
@@ -163,8 +167,10 @@ class Rig:
         self.accepted += answer.status_code == 202
         return answer
 
-    def call(self, method: str, path: str, **rest: Any) -> httpx.Response:
-        return self._client.request(method, path, **rest)
+    def call(self, method: str, path: str, *, by: str = "admin", **rest: Any) -> httpx.Response:
+        """A request with somebody's key."""
+        headers = {"Authorization": f"Bearer {self.keys[by]}"} if by != "admin" else {}
+        return self._client.request(method, path, headers=headers, **rest)
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the database; empty while it is away."""
@@ -219,6 +225,11 @@ class Rig:
         log = self.home / "var" / "supervisor" / "supervisord.log"
         return log.read_text().count(f"spawned: 'svc-{service}'")
 
+    def start_postgres(self) -> None:
+        """With a clock that can jump."""
+        with self.clock.preloaded():
+            self.postgres.start()
+
     def kill_postgres(self) -> None:
         """`kill -9` of the server and all its sessions."""
         pid = int((self.postgres.data / "postmaster.pid").read_text().split()[0])
@@ -235,6 +246,7 @@ class Rig:
         self.workers.clear()
         self.trace.unlink(missing_ok=True)
         self.index.release()
+        self.clock.set(0)
         self.broker.make_well()
         if not self.api.alive:
             self.start_api()
@@ -263,6 +275,11 @@ class Rig:
 
     def _plain(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if not name.startswith(OWN_PREFIXES)}
+
+    def _new_key(self, owner: str) -> str:
+        made = self._client.post("/keys", json={"owner": owner, "name": "faults", "roles": ["approver", "viewer"]})
+        assert made.status_code == 201, made.text
+        return str(made.json()["key"])
 
     def _migrate(self) -> None:
         argv = [sys.executable, "-m", "alembic", "upgrade", "head"]

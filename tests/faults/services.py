@@ -1,4 +1,4 @@
-"""The services that faults happen to: processes in virtual environments, which one line of a manifest repairs, or not."""
+"""The services that faults happen to: processes in virtual environments, which one line repairs, or not."""
 
 from __future__ import annotations
 
@@ -72,10 +72,12 @@ class Sort:
     timeouts: str = ""
     healthy: bool = False
     extra: str = ""
+    asks: bool = False
 
 
 GOOD = Sort(IMPORT + SERVE % "200 OK")
 BAD = Sort(IMPORT + SERVE % "503 No", timeouts="verify = 1")
+ASKING = Sort(IMPORT + SERVE % "200 OK", asks=True)
 BRIEF = Sort(IMPORT + SERVE % "200 OK", timeouts="analyze = 5, restart = 3, rollback = 20")
 SOUND = Sort(SERVE % "200 OK", healthy=True)
 HOSTILE = Sort(
@@ -86,6 +88,7 @@ SORTS = {
     **{f"good{n}": GOOD for n in range(4)},
     **{f"bad{n}": BAD for n in range(2)},
     **{f"sound{n}": SOUND for n in range(2)},
+    "asking0": ASKING,
     "brief0": BRIEF,
     "hostile": HOSTILE,
 }
@@ -114,9 +117,10 @@ class Service:
 
     def config(self) -> str:
         """Its tables in `config.toml`."""
+        approval = 'approval = { requirement = "pre-run", valid_minutes = 5 }\n' if self.sort.asks else ""
         return (
             f'[services.{self.name}]\nruntime = "process"\nworkspace = "work/{self.name}"\n'
-            f'allow = ["{self.sort.manifest}"]\nverify_successes = 1\ntimeouts = {{ {self.sort.timeouts} }}\n'
+            f'allow = ["{self.sort.manifest}"]\nverify_successes = 1\ntimeouts = {{ {self.sort.timeouts} }}\n{approval}'
             f'[services.{self.name}.process]\ncommand = ["python", "app.py"]\ninstall = "{self.sort.install}"\n'
             f'port = {self.port}\nhealth = [{{ http = "http://127.0.0.1:{{port}}/" }}]\n'
         )

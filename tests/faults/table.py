@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults import of_database, of_docker, of_machines, of_messages, of_runs, of_workers
+from tests.faults import of_approvals, of_database, of_docker, of_machines, of_messages, of_runs, of_workers
 from tests.faults.case import Kind
 from tests.faults.of_workers import killed_at
 
@@ -41,13 +41,19 @@ KINDS: tuple[Kind, ...] = (
     Kind("redeployed-with-queued-runs", of_workers.redeployed, rounds=10),
     Kind("two-runs-at-once", of_runs.two_runs_at_once),
     Kind("cancelled-while-nobody-has-it", of_runs.cancelled_while_nobody_has_it),
+    Kind("two-approvers-at-once", of_approvals.two_approvers),
+    Kind("approve-against-reject", of_approvals.approve_against_reject),
+    Kind("approve-against-cancel", of_approvals.approve_against_cancel),
+    Kind("approve-against-expiry", of_approvals.approve_against_expiry),
+    Kind("api-dies-after-approval", of_approvals.api_dies_after_approval),
     Kind("postgres-killed-in-mid-step", of_database.killed_in_mid_step),
     Kind("postgres-restarted-in-mid-step", of_database.restarted_in_mid_step),
     Kind("sessions-ended-at-record", of_database.sessions_ended_at_record),
     Kind("answer-lost-at-record", of_database.answer_lost_at_record),
     Kind("session-left-open", of_database.session_left_open, rounds=10),
-    Kind("workers-clock-jumps", of_machines.workers_clock_jumps, needs="cc"),
-    Kind("disk-full", of_machines.disk_full, needs="root"),
+    Kind("workers-clock-jumps", of_machines.workers_clock_jumps),
+    Kind("databases-clock-jumps", of_machines.databases_clock_jumps),
+    Kind("disk-full", of_machines.disk_full),
     Kind("hostile-build", of_machines.hostile_build, rounds=10),
     Kind("supervisor-hung-before-edit", of_machines.supervisor_hung_before_edit, rounds=10),
     Kind("supervisor-hung-after-edit", of_machines.supervisor_hung_after_edit, rounds=10),
