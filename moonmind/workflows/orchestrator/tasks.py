@@ -46,7 +46,8 @@ def _task_for(step: StepName) -> None:
     """Register `orchestrator.<step>`."""
 
     @app.task(name=f"orchestrator.{step}", bind=True)
-    def run_step(self: Task[Any, None], message: object) -> None:
+    def run_step(self: Task[Any, None], *said: object, **named: object) -> None:
+        message = said[0] if len(said) == 1 and not named else {"args": said, "kwargs": named}
         try:
             run, epoch = read_payload(message)
         except ValueError as error:
