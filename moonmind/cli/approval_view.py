@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moonmind.cli.client import Client, RefusedError
@@ -87,9 +88,10 @@ def _planned(run: Run) -> list[str]:
 
 
 def _agreed(run: Run) -> list[str]:
-    """Who approved the plan in force."""
-    plan = run["action_plan"]["digest"]
-    counted = (a for a in run["approvals"] if a["decision"] == "approve" and not a["revoked_at"])
+    """Whose yes to the plan in force counts now."""
+    plan, now = run["action_plan"]["digest"], datetime.now(UTC)
+    standing = (a for a in run["approvals"] if a["decision"] == "approve" and not a["revoked_at"])
+    counted = (a for a in standing if datetime.fromisoformat(a["expires_at"]) > now)
     return [answer["approver"] for answer in counted if answer["plan_digest"] == plan]
 
 

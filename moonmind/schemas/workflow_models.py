@@ -225,6 +225,7 @@ class RunSnapshot(Frozen):
     epoch: int
     next_step: StepName | None
     start_step: StepName
+    retried_from: UUID | None = None
     progress: Mapping[str, Any]
     queued_at: datetime
     started_at: datetime | None = None

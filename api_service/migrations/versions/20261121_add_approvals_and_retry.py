@@ -46,6 +46,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    waiting = op.get_bind().execute(
+        sa.text("SELECT count(*) FROM orchestrator_runs WHERE status = 'awaiting_approval'")
+    )
+    if count := waiting.scalar_one():
+        raise RuntimeError(
+            f"{count} runs wait for approval, which the release before would never end: answer or cancel them"
+        )
     op.drop_column("spec_workflow_task_states", "interrupted")
     op.drop_table("approval_tokens")
     op.drop_index("uq_approvals_standing", table_name="approvals")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from moonmind.schemas.approvals import ApprovalGate, GateSource
+from moonmind.workflows.orchestrator.approval_rows import SYSTEM
 from moonmind.workflows.orchestrator.approvals import reconsider
-from moonmind.workflows.orchestrator.repositories import RunRepository
 from moonmind.workflows.orchestrator.toolbox import Toolbox
-
-SYSTEM = "system"
 
 
 def list_gates(tools: Toolbox) -> dict[str, tuple[ApprovalGate, GateSource]]:
@@ -21,24 +19,32 @@ def put_gate(tools: Toolbox, service: str, gate: ApprovalGate, actor: str) -> No
     """Set a service's gate from now on, whatever `config.toml` says. Raises UnknownServiceError."""
     tools.catalog.get(service)
     with tools.store.transaction() as runs:
-        _put(runs, service, gate, "api", actor)
+        runs.approvals.put_gate(service, gate, "api", actor)
+    _let_open_runs_go_by_it(tools, service, actor)
 
 
 def keep_configured_gates(tools: Toolbox) -> None:
     """At the start of a process: what `config.toml` says is stored, unless the API set something else since."""
+    changed: list[str] = []
     with tools.store.transaction() as runs:
         stored = runs.approvals.gates()
         for name in tools.catalog.names():
             wanted = tools.catalog.get(name).approval
             there, source = stored.get(name, (ApprovalGate(), "config"))
             if source == "config" and there != wanted:
-                _put(runs, name, wanted, "config", SYSTEM)
+                runs.approvals.put_gate(name, wanted, "config", SYSTEM)
+                changed.append(name)
+    for name in changed:
+        _let_open_runs_go_by_it(tools, name, SYSTEM)
 
 
-def _put(runs: RunRepository, service: str, gate: ApprovalGate, source: GateSource, actor: str) -> None:
-    """Store a gate, on record, and let the runs that wait for this service go by it."""
-    runs.approvals.put_gate(service, gate, source, actor)
-    for run in runs.waiting_for(service):
-        held = runs.lock(run)
-        if held is not None and held.is_waiting:
-            reconsider(runs, held, actor)
+def _let_open_runs_go_by_it(tools: Toolbox, service: str, actor: str) -> None:
+    """After the gate is committed, one run at a time: whoever is recording by the old gate holds the run's row, so
+    that it is waited for; whoever comes later reads the new one."""
+    with tools.store.transaction() as runs:
+        unended = runs.unended(service)
+    for run in unended:
+        with tools.store.transaction() as runs:
+            held = runs.lock(run)
+            if held is not None and held.is_waiting:
+                reconsider(tools, runs, held, actor)

@@ -22,6 +22,7 @@ from moonmind.workflows.orchestrator.run_rows import SUBJECT
 
 NOW = func.clock_timestamp()
 GATE_SUBJECT = "approval_gate"
+SYSTEM = "system"
 GATE_FIELDS = tuple(ApprovalGate.model_fields)
 
 
@@ -44,12 +45,24 @@ class ApprovalRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def verdict(self, run: RunSnapshot, step: StepName, plan_digest: str) -> Verdict:
-        """What the service's gate says about this step of the run. The one way in for whoever must obey it."""
-        return judge(self.facts(run), step=step, start=run.start_step, plan_digest=plan_digest, requester=run.requester)
+    def verdict(self, run: RunSnapshot, step: StepName, plan_digest: str, configured: ApprovalGate) -> Verdict:
+        """What the service's gate says about this step of the run. The one way in for whoever must obey it.
+
+        `configured` is in force where nothing is stored yet: a database that was away at the start opens no gate.
+        """
+        if configured.requirement != "none" and self.gate(run.target_service) is None:
+            self.put_gate(run.target_service, configured, "config", SYSTEM)
+        return judge(
+            self.facts(run),
+            step=step,
+            start=run.start_step,
+            touched=bool(run.progress.get("touched")),
+            plan_digest=plan_digest,
+            requester=run.requester,
+        )
 
     def facts(self, run: RunSnapshot) -> GateFacts:
-        """The gate in force, the answers that stand, and whether the time to answer is over."""
+        """The stored gate, the answers that stand, and whether the time to answer is over."""
         r, g = OrchestratorRun, GateRow
         columns = [getattr(g, name) for name in GATE_FIELDS]
         query = (
@@ -96,6 +109,13 @@ class ApprovalRepository:
             "expires_at": latest if expires_at is None else func.least(latest, expires_at),
         }
         self._connection.execute(insert(Approval).values(values))
+
+    def retire_expired(self, run: UUID, approver: str, plan_digest: str) -> None:
+        """Make room for a new answer of somebody whose last one does not count any more."""
+        a = Approval
+        old = (a.subject_kind == SUBJECT, a.subject_id == run, a.plan_digest == plan_digest, a.revoked_at.is_(None))
+        theirs = (func.lower(a.approver) == func.lower(approver), a.expires_at <= NOW)
+        self._connection.execute(update(a).where(*old, *theirs).values(revoked_at=NOW))
 
     def take_over(self, old: UUID, new: UUID, plan_digest: str) -> None:
         """Let a retried run stand on the approvals that its predecessor got for the same plan."""

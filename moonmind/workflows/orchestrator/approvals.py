@@ -88,7 +88,7 @@ def answer_approval(tools: Toolbox, run: UUID, request: ApprovalRequest, caller:
         facts = runs.approvals.facts(held.run)
         refusal = _refuse(runs, held, facts, request, caller)
         if refusal is None:
-            _accept(runs, held, facts.gate, request, caller)
+            _accept(tools, runs, held, facts.gate, request, caller)
         else:
             _note_refusal(runs, run, caller, refusal)
     hit("approve.after_commit")
@@ -107,7 +107,7 @@ def revoke_approval(tools: Toolbox, run: UUID, approval: UUID, caller: Approver)
         if refusal is None:
             runs.approvals.revoke(approval)
             runs.add_event(run, caller.id, "approval_revoked", {"approver": given["approver"]})
-            reconsider(runs, held, caller.id)
+            reconsider(tools, runs, held, caller.id)
         else:
             _note_refusal(runs, run, caller, refusal)
     if refusal is not None:
@@ -153,15 +153,19 @@ def note_refused_token(tools: Toolbox, token: ApprovalToken, caller: Approver, r
             _note_refusal(runs, found.subject_id, caller, refusal)
 
 
-def reconsider(runs: RunRepository, held: HeldRun, actor: str) -> None:
+def reconsider(tools: Toolbox, runs: RunRepository, held: HeldRun, actor: str) -> None:
     """What becomes of a run at its gate now; while more people must agree, it waits on, no longer than before."""
     step = held.run.next_step
     assert step is not None
-    verdict = runs.approvals.verdict(held.run, step, held.plan.digest)
+    configured = tools.catalog.gate(held.run.target_service)
+    verdict = runs.approvals.verdict(held.run, step, held.plan.digest, configured)
     if verdict is Verdict.NEEDED and held.run.status is RunStatus.AWAITING_APPROVAL:
         return
     state = RunState(step, touched=read_progress(held.run.progress).touched, verdict=verdict)
-    runs.change(held, decide(state, GateAnswered()), actor)
+    decision = decide(state, GateAnswered())
+    runs.change(held, decision, actor)
+    if decision.next_step is None:
+        tools.metrics.run_ended(decision.status, sum(runs.step_seconds(held.run.id).values()))
 
 
 def _hold(runs: RunRepository, run: UUID) -> HeldRun:
@@ -223,13 +227,17 @@ def _not_asked(run: RunSnapshot, facts: GateFacts) -> Refusal | None:
 def _refuse_revocation(held: HeldRun, facts: GateFacts, approver: str, caller: Approver) -> Refusal | None:
     if not same_person(approver, caller.id) and "admin" not in caller.roles:
         return Refusal("not_the_approver", "only whoever gave an answer, or an admin, takes it back", forbidden=True)
-    guarded = guarded_step(facts.gate, held.run.start_step)
+    touched = read_progress(held.run.progress).touched
+    guarded = guarded_step(facts.gate, held.run.start_step, touched=touched)
     if held.is_worked_on or held.run.status.is_terminal or held.run.next_step is not guarded:
         return Refusal("too_late", "what was approved has begun; cancel the run to have it undone")
     return None
 
 
-def _accept(runs: RunRepository, held: HeldRun, gate: ApprovalGate, request: ApprovalRequest, caller: Approver) -> None:
+def _accept(
+    tools: Toolbox, runs: RunRepository, held: HeldRun, gate: ApprovalGate, request: ApprovalRequest, caller: Approver
+) -> None:
+    runs.approvals.retire_expired(held.run.id, caller.id, held.plan.digest)
     runs.approvals.add(
         held.run.id,
         approver=caller.id,
@@ -243,7 +251,7 @@ def _accept(runs: RunRepository, held: HeldRun, gate: ApprovalGate, request: App
     said = {"role": request.role, "plan_digest": held.plan.digest, "comment": request.comment}
     kind = "approval_given" if request.decision == "approve" else "approval_rejected"
     runs.add_event(held.run.id, caller.id, kind, said)
-    reconsider(runs, held, caller.id)
+    reconsider(tools, runs, held, caller.id)
 
 
 def _note_refusal(runs: RunRepository, run: UUID, caller: Approver, refusal: Refusal) -> None:

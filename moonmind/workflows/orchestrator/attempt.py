@@ -8,6 +8,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -53,7 +54,7 @@ LOGS: dict[StepName, tuple[ArtifactType, str]] = {
 }
 
 ROLLBACK_ATTEMPTS = 20
-"""Workers that fall silent within rollback before it is given up as not verified. Waiting does not count."""
+"""Rollbacks that come to nothing before it is given up as not verified. Waiting for an engine does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
             _refuse_too_many(tools, claimed, step)
             heartbeat.check()
             passed = _pass_gate(tools, claimed, heartbeat)
+            _refuse_superseded(tools, claimed, heartbeat)
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
                 result = _skip(step) if skipped else STEPS[step](context)
@@ -99,6 +101,9 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
         except Exception as error:  # anything else is this attempt's failure, never the worker's
             event, message = _failed(step, error, log)
         progress = context.progress if context else read_progress(claimed.run.progress)
+        if progress.delivering and isinstance(event, StepFailed):  # what may be in the repository is not undone
+            message = f"verified; NOT DELIVERED ({event.failure.code}): {message}"
+            event = StepDone(step)
         _say_end(step, log, event, message)
         kept = (*_earlier_logs(tools, claimed), *(context.kept if context else ()), *log.finish())
     return AttemptResult(event, message, progress, kept, result, skipped, passed)
@@ -121,20 +126,37 @@ def read_progress(stored: Any) -> Progress:
 def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> None:
     most = ROLLBACK_ATTEMPTS if step is StepName.ROLLBACK else tools.step_attempts
     if claimed.interruptions >= most:
-        raise StepFailedError("gave_up", f"{step} was interrupted {most} times")
+        raise StepFailedError("gave_up", f"{step} came to nothing {most} times")
 
 
 def _pass_gate(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Verdict:
-    """At the claim of a step, and again before each write. Raises GateShutError."""
+    """At the claim of a step, and again before the first write. Raises GateShutError."""
+    if read_progress(claimed.run.progress).delivering:
+        return Verdict.OPEN
+    configured = tools.catalog.gate(claimed.run.target_service)
 
     def ask() -> Verdict:
         with tools.store.transaction() as runs:
-            return runs.approvals.verdict(claimed.run, StepName(claimed.claim.step), claimed.plan.digest)
+            return runs.approvals.verdict(claimed.run, StepName(claimed.claim.step), claimed.plan.digest, configured)
 
     verdict = heartbeat.insist(ask)
     if not verdict.lets_pass:
         raise GateShutError
     return verdict
+
+
+def _refuse_superseded(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> None:
+    """An undoing that is taken up again must not undo what another run did in between."""
+    old = claimed.run.retried_from
+    if claimed.run.start_step is not StepName.ROLLBACK or old is None:
+        return
+
+    def ask() -> UUID | None:
+        with tools.store.transaction() as runs:
+            return runs.superseded_by(old, but=claimed.run.id)
+
+    if later := heartbeat.insist(ask):
+        raise StepFailedError("superseded", f"run {later} did something to the service since; nothing was undone")
 
 
 class GateShutError(Exception):
@@ -158,7 +180,8 @@ def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]
     failure = _failure(step, error, log)
     if step is not StepName.ROLLBACK:
         return StepFailed(step, failure), failure.reason
-    return (RollbackDone(verified=False) if failure.code == "gave_up" else MustWait()), failure.reason
+    for_good = failure.code in ("gave_up", "superseded")
+    return (RollbackDone(verified=False) if for_good else MustWait(failed=True)), failure.reason
 
 
 def _failure(step: StepName, error: Exception, log: LogSink) -> Failure:
@@ -190,10 +213,6 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         with tools.store.transaction() as runs:
             runs.save_progress(claimed.claim, asdict(progress))
 
-    def guard() -> None:
-        heartbeat.check()
-        _pass_gate(tools, claimed, heartbeat)
-
     return StepContext(
         run=claimed.run,
         plan=claimed.plan,
@@ -208,7 +227,8 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         log=log,
         execute=gate,
         execute_within=lambda seconds: replace(gate, deadline=time.monotonic() + seconds),
-        guard=guard,
+        guard=heartbeat.check,
+        pass_gate=lambda: _pass_gate(tools, claimed, heartbeat),
         ignore_cancel=heartbeat.ignore_cancel,
         pause=heartbeat.pause,
         seconds_left=gate.seconds_left,

@@ -69,9 +69,10 @@ class Refusal:
 SELF_APPROVAL = Refusal("self_approval", "whoever asked for a run may not approve it", forbidden=True)
 
 
-def guarded_step(gate: ApprovalGate, start: StepName) -> StepName | None:
-    """The step before which people must agree, for a run that began at `start`. An undoing is never held up."""
-    if start is StepName.ROLLBACK:
+def guarded_step(gate: ApprovalGate, start: StepName, *, touched: bool) -> StepName | None:
+    """The step before which people must agree, for a run that began at `start`. An undoing is never held up, and
+    what is `touched`, so under way with a yes, goes on past `pre-run` after a crash."""
+    if start is StepName.ROLLBACK or (touched and gate.requirement == "pre-run"):
         return None
     match gate.requirement:
         case "none":
@@ -82,9 +83,11 @@ def guarded_step(gate: ApprovalGate, start: StepName) -> StepName | None:
             return StepName.VERIFY
 
 
-def judge(facts: GateFacts, *, step: StepName, start: StepName, plan_digest: str, requester: str) -> Verdict:
+def judge(
+    facts: GateFacts, *, step: StepName, start: StepName, touched: bool, plan_digest: str, requester: str
+) -> Verdict:
     """The one place that says whether `step` may be done. Only answers to exactly this plan count."""
-    if guarded_step(facts.gate, start) is not step:
+    if guarded_step(facts.gate, start, touched=touched) is not step:
         return Verdict.OPEN
     counted = [answer for answer in facts.given if _counts(facts.gate, answer, plan_digest, requester)]
     if any(answer.decision == "reject" for answer in counted):
@@ -117,8 +120,8 @@ def same_person(one: str, other: str) -> bool:
 
 
 def has_answered(given: Iterable[Given], approver: str, plan_digest: str) -> bool:
-    """Whether this person answered about this plan already."""
-    return any(same_person(g.approver, approver) and g.plan_digest == plan_digest for g in given)
+    """Whether this person gave an answer about this plan that still counts."""
+    return any(g.valid and same_person(g.approver, approver) and g.plan_digest == plan_digest for g in given)
 
 
 def _counts(gate: ApprovalGate, answer: Given, plan_digest: str, requester: str) -> bool:

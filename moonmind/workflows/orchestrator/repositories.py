@@ -14,9 +14,10 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import aliased
 
 from api_service.db.models import OrchestratorRun, SpecWorkflowTaskState
 from moonmind.engine.failpoints import hit
@@ -103,7 +104,8 @@ class ClaimedRun:
     lock_group: str
     queue: str
     interruptions: int
-    """How often a worker fell silent in this step; waiting for something is no interruption."""
+    """How often this step came to nothing: a worker fell silent, or an undoing failed. Waiting for an engine or a lock
+    does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class StepRecord:
     progress: Mapping[str, Any]
     plan: ActionPlan | None = None
     rollback_verified: bool | None = None
-    metrics: Mapping[str, Any] | None = None
+    interrupted: bool = False
 
 
 class RunStore:
@@ -220,13 +222,28 @@ class RunRepository:
             analyzed=(StepName.ANALYZE, TaskState.SUCCESS) in [(step.step, step.state) for step in steps],
             failing_step=failed[-1] if failed else None,
             rollback_verified=row["rollback_verified"],
+            superseded_by=self.superseded_by(run),
         )
 
-    def waiting_for(self, service: str) -> list[UUID]:
-        """The runs of a service that wait for people."""
+    def unended(self, service: str) -> list[UUID]:
+        """The runs of a service that are not over, oldest first."""
         r = OrchestratorRun
-        waiting = select(r.id).where(r.target_service == service, r.status == RunStatus.AWAITING_APPROVAL)
-        return list(self._connection.execute(waiting.order_by(r.queued_at)).scalars())
+        mine = select(r.id).where(r.target_service == service, r.completed_at.is_(None))
+        return list(self._connection.execute(mine.order_by(r.queued_at)).scalars())
+
+    def superseded_by(self, run: UUID, *, but: UUID | None = None) -> UUID | None:
+        """The newest run of the lock group, `but` not that one, that did something after this one had ended."""
+        r, later = OrchestratorRun, aliased(OrchestratorRun)
+        query = (
+            select(later.id)
+            .join(r, r.lock_group == later.lock_group)
+            .where(r.id == run, later.id != run, later.id.is_distinct_from(but), later.started_at.is_not(None))
+            .where(or_(later.completed_at.is_(None), later.completed_at > r.completed_at))
+            .where(later.progress["touched"].as_boolean())
+            .order_by(later.started_at.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar_one_or_none()
 
     def is_cancelled(self, claim: Claim) -> bool:
         """Whether somebody asked to cancel; the row stays locked, so the answer holds until this transaction ends.
@@ -303,6 +320,7 @@ class RunRepository:
         s = SpecWorkflowTaskState
         never_started = update(s).where(s.run_id == run, s.state == TaskState.PENDING).values(skipped=True)
         self._connection.execute(never_started)
+        JOBS.change(self._connection, run, {"metrics_snapshot": self.step_seconds(run)})
         said = decision.failure.model_dump() if decision.failure else None
         self.add_event(run, actor, "run_finished", {"status": decision.status, "failure": said})
 
@@ -326,6 +344,7 @@ class RunRepository:
                 state=outcome.state,
                 message=outcome.message,
                 skipped=outcome.skipped,
+                interrupted=outcome.interrupted,
                 artifact_ids=[str(number) for number in artifacts],
                 finished_at=func.now(),
             )
@@ -348,8 +367,6 @@ class RunRepository:
             values["attempt"] = self._attempts(claim.id, decision.next_step)
         if outcome.rollback_verified is not None:
             values["rollback_verified"] = outcome.rollback_verified
-        if decision.next_step is None:
-            values["metrics_snapshot"] = dict(outcome.metrics or {})
         return values
 
     def _attempts(self, run: UUID, step: StepName | None) -> Any:

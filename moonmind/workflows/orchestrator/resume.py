@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from moonmind.schemas.workflow_models import ActionPlan, FileChange, RunSnapshot, RunStatus, StepName
 
@@ -12,13 +13,15 @@ from moonmind.schemas.workflow_models import ActionPlan, FileChange, RunSnapshot
 @dataclass(frozen=True, slots=True)
 class EndedRun:
     """What is known of the run to retry. `analyzed`: its plan came out whole. `failing_step`: the last that failed.
-    `rollback_verified` None: nothing was undone."""
+    `rollback_verified` None: nothing was undone.
+    `superseded_by`: a run that did something to the service since."""
 
     run: RunSnapshot
     plan: ActionPlan
     analyzed: bool
     failing_step: StepName | None
     rollback_verified: bool | None
+    superseded_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def decide_resumption(
 
 
 def _default_step(ended: EndedRun) -> StepName | NotResumable:
-    if ended.rollback_verified is False:
+    if ended.rollback_verified is False and ended.superseded_by is None:
         return StepName.ROLLBACK
     if ended.failing_step is not None:
         return ended.failing_step
@@ -88,6 +91,9 @@ def _undo_again(ended: EndedRun) -> Resumption | NotResumable:
     """Only an undoing that was not verified left something to undo; its pre-images stay where that run kept them."""
     if ended.rollback_verified is not False:
         return NotResumable("not_resumable", "that run left nothing to roll back; ask for a new run to change it")
+    if ended.superseded_by is not None:
+        reason = f"run {ended.superseded_by} did something to the service since: undoing this one now would undo that"
+        return NotResumable("not_resumable", reason)
     kept_by = str(ended.run.id)
     files = {
         path: {**record, "kept_by": record.get("kept_by") or kept_by}

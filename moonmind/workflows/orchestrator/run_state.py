@@ -53,7 +53,10 @@ class RollbackDone:
 
 @dataclass(frozen=True, slots=True)
 class MustWait:
-    """The step could not be tried to its end (engine away during rollback); the reaper brings it back."""
+    """The step could not be tried to its end; the reaper brings it back. `failed`: nothing was away, so it is not tried
+    without end."""
+
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

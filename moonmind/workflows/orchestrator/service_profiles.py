@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.service_profile import ServiceProfile
 
 
@@ -33,6 +34,10 @@ class ServiceCatalog:
         if name not in self.profiles:
             raise UnknownServiceError(name, self.names())
         return self.profiles[name]
+
+    def gate(self, name: str) -> ApprovalGate:
+        """What `config.toml` asks of people for a service; nothing for one that is not known here."""
+        return self.profiles[name].approval if name in self.profiles else ApprovalGate()
 
     def workspace(self, name: str) -> Path:
         """The absolute folder of a service's files; it need not exist."""

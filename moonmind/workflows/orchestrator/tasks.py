@@ -19,6 +19,7 @@ from moonmind.config.home import current_home
 from moonmind.config.settings import load_settings
 from moonmind.engine.celery_publisher import CeleryPublisher
 from moonmind.engine.dispatcher import Dispatcher
+from moonmind.engine.insist import insist
 from moonmind.engine.jobs import read_payload
 from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
@@ -76,7 +77,6 @@ def _configure_logging(**_: object) -> None:
 def _start_engine(**_: object) -> None:
     tools, settings = toolbox(), load_settings(current_home(), os.environ)
     engine = tools.store.engine
-    keep_configured_gates(tools)
     reaper = Reaper(
         engine,
         JOBS,
@@ -87,6 +87,7 @@ def _start_engine(**_: object) -> None:
     dispatcher = Dispatcher(engine, CeleryPublisher(app))
     _start("dispatcher", dispatcher.run)
     _start("reaper", reaper.run)
+    _start("gates", lambda stop: insist(lambda: keep_configured_gates(tools), pause=lambda wait: not stop.wait(wait)))
 
 
 @worker_shutting_down.connect

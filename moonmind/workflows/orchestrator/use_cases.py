@@ -32,6 +32,7 @@ from moonmind.workflows.orchestrator.run_state import (
     Decision,
     Event,
     GateShut,
+    MustWait,
     RollbackDone,
     RunState,
     StepCancelled,
@@ -152,7 +153,12 @@ def cancel_run(tools: Toolbox, run: UUID, person: str) -> None:
         began = held.run.status is not RunStatus.PENDING  # a retry's progress is its predecessor's until it begins
         can_be_stopped = not began or (step is not StepName.ROLLBACK and not progress.delivering)
         if can_be_stopped and not held.is_worked_on:
-            runs.change(held, decide(RunState(step, touched=began and progress.touched), CancelAsked()), person)
+            decision = decide(RunState(step, touched=began and progress.touched), CancelAsked())
+            if held.is_waiting:
+                decision = replace(decision, approval="expired")  # nobody is asked any more
+            runs.change(held, decision, person)
+            if decision.next_step is None:
+                tools.metrics.run_ended(decision.status, sum(runs.step_seconds(run).values()))
 
 
 def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: str) -> bool:
@@ -214,11 +220,11 @@ def _record(
         with tools.store.transaction() as runs:
             if tried and runs.is_recorded(claimed.claim):  # committed, and the answer was lost
                 return tried[-1]
-            tried.append(_decide(runs, claimed, attempt))
+            tried.append(_decide(tools, runs, claimed, attempt))
             event, decision = tried[-1]
             seconds = runs.step_seconds(claimed.run.id) if decision.next_step is None else None
             metrics = _keep_metrics(tools, claimed, seconds) if seconds is not None else ()
-            runs.record(claimed, decision, _step_record(attempt, event, decision, metrics, seconds))
+            runs.record(claimed, decision, _step_record(attempt, event, decision, metrics))
             hit("record.before_commit")
         hit("record.after_commit")
         return event, decision
@@ -226,7 +232,7 @@ def _record(
     return heartbeat.insist(write)
 
 
-def _decide(runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:
+def _decide(tools: Toolbox, runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:
     """Decide on the locked row, where a wish to cancel, or an answer of an approver, is either seen or too late."""
     step, run = StepName(claimed.claim.step), claimed.run
     cancelled = runs.is_cancelled(claimed.claim) and not attempt.progress.delivering
@@ -235,7 +241,9 @@ def _decide(runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) ->
     if isinstance(event, StepDone | GateShut):
         coming = step if isinstance(event, GateShut) else step_after(step, dry_run=run.dry_run)
         plan = attempt.result.plan if attempt.result and attempt.result.plan else claimed.plan
-        verdict = runs.approvals.verdict(run, coming, plan.digest) if coming else Verdict.OPEN
+        if coming is not None:
+            configured = tools.catalog.gate(run.target_service)
+            verdict = runs.approvals.verdict(run, coming, plan.digest, configured)
     state = RunState(step, touched=attempt.progress.touched, dry_run=run.dry_run, verdict=verdict)
     decision = decide(state, event)
     if attempt.passed is Verdict.GRANTED and decision.approval is None:  # a retry stands on what was granted before
@@ -248,7 +256,6 @@ def _step_record(
     event: Event,
     decision: Decision,
     metrics: tuple[ArtifactInfo, ...],
-    seconds: Mapping[str, float] | None,
 ) -> StepRecord:
     return StepRecord(
         state=task_state(event, decision),
@@ -258,7 +265,7 @@ def _step_record(
         progress=asdict(attempt.progress),
         plan=attempt.result.plan if attempt.result else None,
         rollback_verified=event.verified if isinstance(event, RollbackDone) else None,
-        metrics=seconds,
+        interrupted=isinstance(event, MustWait) and event.failed,
     )
 
 

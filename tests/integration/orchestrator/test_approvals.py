@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import StepName
+from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates, list_gates, put_gate
 from moonmind.workflows.orchestrator.approvals import (
     ApprovalRefusedError,
@@ -27,6 +28,7 @@ from moonmind.workflows.orchestrator.approvals import (
 )
 from moonmind.workflows.orchestrator.gates import Approver
 from moonmind.workflows.orchestrator.use_cases import RunOverError, cancel_run
+from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.support.house import BROKEN, STEPS, House, statuses
 
 ANN, BEN = (Approver(name, frozenset({"approver"})) for name in ("ann", "ben"))
@@ -424,3 +426,71 @@ def test_a_token_is_not_used_up_by_a_run_that_needs_none(protected: Callable[...
     with pytest.raises(ApprovalRefusedError, match="send no token"):
         house.submit(dry_run=True, approval_token=token)
     house.submit(approval_token=token)
+
+
+def test_what_is_under_way_with_a_yes_goes_on_though_the_policy_tightens(
+    protected: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = protected(requirement='"none"')
+    real = LocalWorkspace.write
+
+    def tighten_and_write(self: LocalWorkspace, path: str, content: bytes, *, expect_sha256: str | None) -> None:
+        put_gate(house.tools, "shop", ApprovalGate(requirement="pre-run"), "root")
+        real(self, path, content, expect_sha256=expect_sha256)
+
+    monkeypatch.setattr(LocalWorkspace, "write", tighten_and_write)
+    run = house.submit()
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+
+
+def test_whoever_approved_and_was_too_early_can_approve_again(protected: Callable[..., House]) -> None:
+    house = protected()
+    run = waiting(house)
+    answer(house, run, ANN)
+    expire(house, "approvals", "expires_at")
+    house.deliver()
+    answer(house, run, ANN)
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    assert [bool(a["revoked_at"]) for a in house.detail(run)["approvals"]] == [True, False]
+
+
+def test_a_run_that_ends_while_it_waits_says_so_and_keeps_its_metrics(protected: Callable[..., House]) -> None:
+    house = protected()
+    cancelled, rejected = waiting(house), waiting(house)
+    cancel_run(house.tools, cancelled, "kim")
+    answer(house, rejected, ANN, decision="reject")
+    assert [house.detail(run)["approval_status"] for run in (cancelled, rejected)] == ["expired", "rejected"]
+    assert all("analyze" in house.detail(run)["metrics"] for run in (cancelled, rejected))
+
+
+def test_a_policy_given_up_while_a_run_is_about_to_wait_lets_it_go(
+    protected: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = protected()
+    changing: list[threading.Thread] = []
+
+    def change_policy(name: str) -> None:
+        if name == "record.before_commit" and not changing:
+            changing.append(threading.Thread(target=put_gate, args=(house.tools, "shop", ApprovalGate(), "root")))
+            changing[0].start()
+            blocked = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+            with house.database.connect() as connection:
+                while connection.execute(blocked).scalar_one() == 0:
+                    connection.rollback()
+
+    monkeypatch.setattr(use_cases, "hit", change_policy)
+    run = house.submit()
+    house.step(run, "analyze")
+    changing[0].join(30)
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+
+
+def test_a_gate_that_could_not_be_stored_at_the_start_is_shut_all_the_same(protected: Callable[..., House]) -> None:
+    house = protected()
+    with house.database.begin() as connection:
+        connection.execute(text("DELETE FROM approval_gates"))
+    waiting(house)
+    assert list_gates(house.tools)["shop"] == (ApprovalGate(requirement="pre-run"), "config")

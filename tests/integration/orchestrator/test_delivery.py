@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
+from moonmind.schemas.approvals import ApprovalGate
+from moonmind.workflows.orchestrator.approval_gates import put_gate
+from moonmind.workflows.orchestrator.approvals import ApprovalRequest, ApprovalToken, answer_approval, issue_token
+from moonmind.workflows.orchestrator.gates import Approver
 from moonmind.workflows.orchestrator.git_delivery import CommitDelivery
 from moonmind.workflows.orchestrator.ports import DeliveredChange, Execute
 from moonmind.workflows.orchestrator.use_cases import cancel_run
@@ -142,6 +147,72 @@ def test_a_worker_that_dies_after_the_commit_delivers_once_and_does_not_undo(
     house.runtime.works = lambda text: False
     house.lapse()
     house.reap()
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    assert repo.git("log", "--format=%s").splitlines() == ["Add python-dateutil in requirements.txt", "start"]
+
+
+def die(*args: object) -> None:
+    raise KeyboardInterrupt
+
+
+def delivered_by_a_dying_worker(house: House, run: UUID, epoch: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("moonmind.workflows.orchestrator.use_cases.decide", die)
+        with pytest.raises(KeyboardInterrupt):
+            house.step(run, "verify", epoch)
+    house.lapse()
+    house.reap()
+
+
+def test_a_commit_stays_though_its_worker_dies_as_often_as_a_step_may(
+    tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, _ = put(tmp_path, database, "commit")
+    run = house.submit()
+    for name in ("analyze", "patch", "build", "restart"):
+        assert house.step(run, name)
+    for epoch in (1, 2, 3):
+        delivered_by_a_dying_worker(house, run, epoch, monkeypatch)
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    assert "gave_up" in message(house, run)
+    assert b"python-dateutil" in house.manifest.read_bytes()
+
+
+def test_a_commit_stays_when_something_unexpected_comes_after_it(
+    tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, repo = put(tmp_path, database, "commit")
+    real = CommitDelivery.deliver
+
+    def deliver_and_stumble(self: CommitDelivery, execute: Execute, change: DeliveredChange) -> str:
+        real(self, execute, change)
+        raise RuntimeError("unexpected")
+
+    monkeypatch.setattr(CommitDelivery, "deliver", deliver_and_stumble)
+    run = house.submit()
+    house.deliver()
+    assert house.detail(run)["status"] == "succeeded"
+    assert "NOT DELIVERED (internal_error)" in message(house, run)
+    assert repo.git("status", "--porcelain") == "A  staged.txt\n?? notes.txt\n"
+
+
+def test_a_commit_stays_when_the_approval_for_it_has_expired_since(
+    tmp_path: Path, database: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, repo = put(tmp_path, database, "commit")
+    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-verify", self_approval=True), "root")
+    run = house.submit()
+    house.deliver()
+    kim = Approver("kim", frozenset({"approver"}))
+    token = issue_token(house.tools, run, kim, 60)
+    answer_approval(house.tools, run, ApprovalRequest("kim", "approver", ApprovalToken(token.id)), kim)
+    ((_, payload),) = house.take_messages()
+    delivered_by_a_dying_worker(house, run, payload["epoch"], monkeypatch)
+    with database.begin() as connection:
+        connection.execute(text("UPDATE approvals SET expires_at = now() - interval '1 second'"))
+        connection.execute(text("UPDATE orchestrator_runs SET approval_expires_at = now() - interval '1 second'"))
     house.deliver()
     assert house.detail(run)["status"] == "succeeded"
     assert repo.git("log", "--format=%s").splitlines() == ["Add python-dateutil in requirements.txt", "start"]

@@ -241,3 +241,66 @@ def test_a_change_whose_diff_is_gone_is_not_taken_over(house: House) -> None:
     with pytest.raises(NotResumableError, match="are gone"):
         retry(house, old)
     retry(house, old, "analyze")
+
+
+@pytest.mark.parametrize("step", ["build", "restart", "verify"])
+def test_what_changes_while_a_retry_waits_for_its_turn_is_not_built(house: House, step: str) -> None:
+    old = house.submit()
+    house.deliver()
+    new = retry(house, old, step)
+    house.runtime.calls.clear()
+    house.manifest.write_bytes(house.manifest.read_bytes() + b"what-nobody-looked-at\n")
+    house.deliver()
+    assert (house.detail(new)["status"], house.detail(new)["failure"]["code"]) == ("failed", "changed_by_others")
+    assert not {"build", "restart"} & set(house.runtime.calls)
+
+
+def alarming(house: House) -> UUID:
+    """A run whose undoing could not be verified, and what it left was put right by hand."""
+    works, house.runtime.works = house.runtime.works, lambda text: False
+    house.runtime.fails["restore"] = StepFailedError("restore_failed", "the image is in use")
+    run = house.submit()
+    house.deliver()
+    del house.runtime.fails["restore"]
+    house.runtime.works = works
+    house.runtime.image = house.runtime.running = BROKEN.decode()
+    return run
+
+
+@pytest.mark.parametrize("asked", ["rollback", None])
+def test_an_undoing_is_not_taken_up_again_over_what_a_later_run_did(house: House, asked: str | None) -> None:
+    old = alarming(house)
+    later = house.submit()
+    house.deliver()
+    repaired = house.manifest.read_bytes()
+    with pytest.raises(NotResumableError) as refused:
+        retry(house, old, asked)
+    assert str(later) in str(refused.value) or refused.value.refusal.files == ("requirements.txt",)
+    assert (house.manifest.read_bytes(), house.runtime.healthy) == (repaired, True)
+
+
+def test_an_undoing_that_waited_behind_another_run_undoes_nothing(house: House) -> None:
+    old = alarming(house)
+    between, late = house.submit(), retry(house, old, "rollback")
+    house.deliver()
+    assert house.detail(between)["status"] == "succeeded"
+    detail = house.detail(late)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", False)
+    assert "nothing was undone" in detail["steps"][-1]["message"]
+    assert house.runtime.healthy
+
+
+def test_an_undoing_is_taken_up_again_once(house: House) -> None:
+    old = alarming(house)
+    retry(house, old)
+    house.deliver()
+    with pytest.raises(NotResumableError):
+        retry(house, old, "rollback")
+
+
+def test_an_undoing_that_was_cancelled_before_it_began_can_be_taken_up(house: House) -> None:
+    old = alarming(house)
+    cancel_run(house.tools, retry(house, old), "kim")
+    again = retry(house, old)
+    house.deliver()
+    assert house.detail(again)["rollback_verified"] is True

@@ -24,6 +24,7 @@ from moonmind.workflows.orchestrator.ports import Command, Execute, StepFailedEr
 from moonmind.workflows.orchestrator.repositories import JOBS
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.use_cases import cancel_run
+from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.support.house import BROKEN, STEPS, House, statuses
 
 
@@ -588,3 +589,18 @@ def test_a_database_that_stays_away_past_the_lease_leaves_the_step_to_whoever_co
     house.deliver()
     assert house.detail(run)["status"] == "succeeded"
     assert house.manifest.read_bytes().count(b"python-dateutil") == 1
+
+
+def test_an_undoing_that_fails_each_time_ends_as_the_alarm(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = house.submit()
+    for name in STEPS[:2]:
+        assert house.step(run, name)
+    house.runtime.fails["build"] = StepFailedError("build_failed", "no")
+    assert not house.step(run, "build")
+    monkeypatch.setattr(LocalWorkspace, "restore", lambda *args, **rest: (_ for _ in ()).throw(KeyError("a bug")))
+    for _ in range(30):
+        house.deliver()
+        house.reap()
+    detail = house.detail(run)
+    assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", False)
+    assert "came to nothing 20 times" in detail["steps"][-1]["message"]

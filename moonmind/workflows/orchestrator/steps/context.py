@@ -75,6 +75,7 @@ class StepContext:
     execute: Execute
     execute_within: Callable[[float], Execute]
     guard: Callable[[], None]
+    pass_gate: Callable[[], object]
     ignore_cancel: Callable[[], None]
     pause: Callable[[float], None]
     seconds_left: Callable[[], float]

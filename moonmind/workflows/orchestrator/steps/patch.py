@@ -24,6 +24,7 @@ def patch(step: StepContext) -> StepResult:
     for change in step.plan.changes:
         _check_allowed(step, change.path)
     step.delivery.check(step.execute, step.plan.changes)
+    step.pass_gate()
     _keep_pre_images(step)
     before = bytes_before(step)
     after = apply_plan(step, before)
@@ -34,6 +35,15 @@ def patch(step: StepContext) -> StepResult:
         hit("patch.after_write")
     step.say(_prove(step, before))
     return StepResult(f"changed {', '.join(change.path for change in step.plan.changes)}")
+
+
+def check_taken_over(step: StepContext) -> None:
+    """For a run that begins after patch: the edits it stands on are still on disk. `changed_by_others`."""
+    if step.run.start_step is not step.step:
+        return
+    for change in step.plan.changes:
+        if sha256(step.workspace.read(change.path)) != change.after_sha256:
+            raise ChangedByOthersError(change.path)
 
 
 def sha256(content: bytes | None) -> str | None:

@@ -8,6 +8,7 @@ from moonmind.schemas.workflow_models import ServiceState
 from moonmind.workflows.orchestrator.ports import EngineUnavailableError, StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.deliver import deliver
+from moonmind.workflows.orchestrator.steps.patch import check_taken_over
 
 BETWEEN_SUCCESSES_SECONDS = 0.5
 LONGEST_WAIT_SECONDS = 3.0
@@ -18,6 +19,7 @@ start it again (an engine's restart policy, a supervisor's retries) shows it as 
 
 def verify(step: StepContext) -> StepResult:
     """Succeeds, and delivers the change, once the service is healthy. `verify_failed` with the last complaint."""
+    check_taken_over(step)
     hit("verify.before")
     complaint = None if step.progress.delivering else wait_until_healthy(step)
     hit("verify.after")
