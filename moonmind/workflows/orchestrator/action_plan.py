@@ -81,7 +81,8 @@ def plan_digest(
 ) -> str:
     """SHA-256 over service, the names of the steps that are done, edits and file hashes.
 
-    Never over ids, times or time-outs: a plan that does the same has the same digest, and approvals stay valid for it.
+    The service's part says how the change is delivered. Never over ids, times or time-outs: a plan that does the same
+    has the same digest, and approvals stay valid for it.
     """
     body = {
         "service": dict(context),
@@ -106,13 +107,15 @@ def _plan(
 
 
 def _context(service: str, profile: ServiceProfile) -> dict[str, JsonValue]:
-    return {"service": service, "runtime": profile.runtime, "allow": list(profile.allow)}
+    said: dict[str, JsonValue] = {"service": service, "runtime": profile.runtime, "allow": list(profile.allow)}
+    return said if profile.delivery == "leave" else {**said, "delivery": profile.delivery}
 
 
 def _parameters(step: StepName, profile: ServiceProfile, *, skip: bool) -> dict[str, JsonValue]:
     parameters: dict[str, JsonValue] = {"timeout_seconds": profile.timeouts.of(step)}
     if step is StepName.VERIFY:
         parameters["successes"] = profile.verify_successes
+        parameters["delivery"] = profile.delivery
     if skip:
         parameters["skip"] = True
     return parameters

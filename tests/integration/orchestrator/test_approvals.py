@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
+from moonmind.access.use_cases import create_key, revoke_key
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import use_cases
@@ -42,6 +43,8 @@ def protected(tmp_path: Path, database: Engine) -> Callable[..., House]:
 
     def make(**policy: Any) -> House:
         chosen = {"requirement": '"pre-run"', **policy}
+        for person in (ANN, BEN):
+            create_key(database, person.id, "key", ["approver"], None)
         return House(tmp_path, database, approval="{" + ", ".join(f"{k} = {v}" for k, v in chosen.items()) + "}")
 
     return make
@@ -494,3 +497,15 @@ def test_a_gate_that_could_not_be_stored_at_the_start_is_shut_all_the_same(prote
         connection.execute(text("DELETE FROM approval_gates"))
     waiting(house)
     assert list_gates(house.tools)["shop"] == (ApprovalGate(requirement="pre-run"), "config")
+
+
+def test_a_token_opens_nothing_once_its_owner_has_no_key_for_it(protected: Callable[..., House]) -> None:
+    house = protected()
+    dry = house.submit(dry_run=True)
+    house.deliver()
+    key, row = create_key(house.database, "ann2", "key", ["approver"], None)
+    token = ApprovalToken(issue_token(house.tools, dry, Approver("ann2", frozenset({"approver"})), 60).id)
+    revoke_key(house.database, row["key_id"])
+    with pytest.raises(ApprovalRefusedError, match="has no key any more"):
+        house.submit(approval_token=token)
+    assert key.startswith("mm_")
