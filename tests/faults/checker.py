@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,32 +38,16 @@ Row = dict[str, Any]
 Problems = Iterator[str]
 
 
+@dataclass
 class Facts:
     """What the database says about the runs of one fault."""
 
-    def __init__(self, url: str, runs: list[str]) -> None:
-        with psycopg.connect(url, row_factory=dict_row, options="-c timezone=UTC") as connection:
-            self.accepted = connection.execute("SELECT id::text FROM orchestrator_runs").fetchall()
-            self.outbox = connection.execute("SELECT count(*) AS n FROM outbox").fetchall()[0]["n"]
-            self.runs = self._of(
-                connection,
-                "SELECT id::text, status, completed_at, holds_lock, lease_owner, lock_group, target_service,"
-                " failure_code, rollback_verified FROM orchestrator_runs WHERE id::text = ANY(%s)",
-                runs,
-            )
-            self.attempts = self._of(
-                connection, "SELECT * FROM spec_workflow_task_states WHERE run_id::text = ANY(%s) ORDER BY id", runs
-            )
-            self.events = self._of(
-                connection, "SELECT * FROM run_events WHERE subject_id::text = ANY(%s) ORDER BY sequence", runs
-            )
-            self.artifacts = self._of(
-                connection, "SELECT * FROM orchestrator_run_artifacts WHERE run_id::text = ANY(%s)", runs
-            )
-
-    def _of(self, connection: Any, query: str, runs: list[str]) -> list[Row]:
-        rows: list[Row] = connection.execute(query, (runs,)).fetchall()
-        return rows
+    accepted: int
+    outbox: int
+    runs: list[Row]
+    attempts: list[Row]
+    events: list[Row]
+    artifacts: list[Row]
 
     def attempts_of(self, run: str) -> list[Row]:
         return [row for row in self.attempts if str(row["run_id"]) == run]
@@ -71,13 +56,31 @@ class Facts:
         return [row for row in self.events if str(row["subject_id"]) == run]
 
 
+def read_facts(url: str, runs: list[str]) -> Facts:
+    """In one transaction, with times in UTC."""
+    with psycopg.connect(url, row_factory=dict_row, options="-c timezone=UTC") as connection:
+        counted = "SELECT (SELECT count(*) FROM orchestrator_runs) AS runs, (SELECT count(*) FROM outbox) AS outbox"
+        counts = connection.execute(counted).fetchall()[0]
+        found = [connection.execute(query, (runs,)).fetchall() for query in QUERIES]
+    return Facts(counts["runs"], counts["outbox"], *found)
+
+
+QUERIES = (
+    "SELECT id::text, status, completed_at, holds_lock, lease_owner, lock_group, target_service, failure_code,"
+    " rollback_verified FROM orchestrator_runs WHERE id::text = ANY(%s)",
+    "SELECT * FROM spec_workflow_task_states WHERE run_id::text = ANY(%s) ORDER BY id",
+    "SELECT * FROM run_events WHERE subject_id::text = ANY(%s) ORDER BY sequence",
+    "SELECT * FROM orchestrator_run_artifacts WHERE run_id::text = ANY(%s)",
+)
+
+
 # --- the record
 
 
 def endings(facts: Facts, spec: Row) -> Problems:
     """Every accepted run is there once and has ended as it should; nobody holds or leases anything."""
-    if len(facts.accepted) != spec["accepted"]:
-        yield f"{spec['accepted']} runs were accepted, and there are {len(facts.accepted)}"
+    if facts.accepted != spec["accepted"]:
+        yield f"{spec['accepted']} runs were accepted, and there are {facts.accepted}"
     found = {row["id"]: row for row in facts.runs}
     for run, expected in spec["runs"].items():
         if (row := found.get(run)) is None:
@@ -154,7 +157,7 @@ def one_at_a_time(facts: Facts, spec: Row) -> Problems:
     for row in facts.attempts:
         if row["started_at"] is not None:
             run = str(row["run_id"])
-            spans[group[run]].append((row["started_at"], row["finished_at"] or row["started_at"], run))
+            spans[group.get(run)].append((row["started_at"], row["finished_at"] or row["started_at"], run))
     for name, worked in spans.items():
         for (_, end, one), (begin, _, other) in pairwise(sorted(worked)):
             if one != other and begin < end:
@@ -187,23 +190,21 @@ def artifacts(facts: Facts, spec: Row) -> Problems:
 def workspaces(facts: Facts, spec: Row) -> Problems:
     """Files, environment and the running service are the old ones or the new ones, as the last repair says."""
     for service in spec["services"]:
-        runs = {row["id"] for row in facts.runs if row["target_service"] == service["name"]}
-        repaired = any(
-            row["status"] == "succeeded" and _was_patched(facts.attempts_of(row["id"]))
-            for row in facts.runs
-            if row["id"] in runs
-        )
+        wanted = (service["name"], "succeeded")
+        done = [row["id"] for row in facts.runs if (row["target_service"], row["status"]) == wanted]
+        repaired = any(_did("patch", facts.attempts_of(run)) for run in done)
+        rebuilt = any(_did("build", facts.attempts_of(run)) for run in done)
         yield from _files(service, "after" if repaired else "before")
         if "place" in service:
-            yield from _environment(service, repaired)
+            yield from _environment(service, rebuilt, repaired)
         if "image" in service:
-            yield from _image(service, repaired)
+            yield from _image(service, rebuilt)
         if _answers(service["url"]) != (repaired or service["healthy"]):
             yield f"{service['name']}: repaired: {repaired}, before: {service['healthy']}, and its health is otherwise"
 
 
-def _was_patched(attempts: list[Row]) -> bool:
-    return any(row["step"] == "patch" and row["state"] == "SUCCESS" and not row["skipped"] for row in attempts)
+def _did(step: str, attempts: list[Row]) -> bool:
+    return any(row["step"] == step and row["state"] == "SUCCESS" and not row["skipped"] for row in attempts)
 
 
 def _files(service: Row, state: str) -> Problems:
@@ -218,19 +219,20 @@ def _files(service: Row, state: str) -> Problems:
         yield f"{service['name']}: {sorted(wrong)} are not as {state} the repair"
 
 
-def _environment(service: Row, repaired: bool) -> Problems:
+def _environment(service: Row, rebuilt: bool, repaired: bool) -> Problems:
     current = Path(service["place"], "current").resolve()
     installed = bool(list(current.glob("lib/python*/site-packages/dateutil")))
-    if (current.name != "1") != repaired or installed != repaired:
-        yield f"{service['name']}: environment {current.name} is in use, repaired: {repaired}, installed: {installed}"
+    if (current.name != "1") != rebuilt or installed != repaired:
+        wanted = f"rebuilt: {rebuilt}, repaired: {repaired}"
+        yield f"{service['name']}: environment {current.name} is in use, repaired: {installed}, wanted {wanted}"
 
 
-def _image(service: Row, repaired: bool) -> Problems:
+def _image(service: Row, rebuilt: bool) -> Problems:
     now, old = (
         _docker("image", "ls", "--no-trunc", "--quiet", f"{service['image']}:{tag}") for tag in ("latest", "old")
     )
-    if (now != old) != repaired:
-        yield f"{service['name']}: its image is {now}, before the run it was {old}, repaired: {repaired}"
+    if (now != old) != rebuilt:
+        yield f"{service['name']}: its image is {now}, before the run it was {old}, rebuilt: {rebuilt}"
 
 
 def _answers(url: str) -> bool:
@@ -348,7 +350,7 @@ GONE = (queues, locks, marks, processes, containers)
 def check(spec: Row) -> Row:
     """The verdict: what is wrong (nothing is right), how each run ended, and what was counted."""
     left = _settled(spec)
-    facts = Facts(spec["database"], list(spec["runs"]))
+    facts = read_facts(spec["database"], list(spec["runs"]))
     problems = [*left, *(problem for look in RECORD for problem in look(facts, spec))]
     ended = {
         row["id"]: row["status"] + (f"/{row['failure_code']}" if row["failure_code"] else "") for row in facts.runs

@@ -8,28 +8,30 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.case import FIX, Case
 from tests.faults.lanes import Outcome, keep
-from tests.faults.processes import until
+from tests.faults.processes import Process, until
 from tests.faults.rig import Rig, new_project
-from tests.faults.services import GOOD
+from tests.faults.services import GOOD, SOUND
 
-RUNS, SERVICES, WORKERS = 200, 20, 2
+BROKEN, SOUND_ONES, TURNS, WORKERS = 40, 16, 10, 2
+RUNS = BROKEN + SOUND_ONES * TURNS
 SECONDS, EVERY = 120.0, 5.0
 PATIENCE = 900.0
-WISHES = ("restart it", "rebuild it", "restart it")
-GIVEN_UP = ("rolled_back/gave_up", "failed/gave_up", "rolled_back/verify_failed", "failed/no_fix_found")
-"""How a run may end as well: its step lost a worker three times, or it came after one of those."""
+WISHES = ("restart it", "restart it", "restart it", "rebuild it")
+LEASE_SECONDS = 6
+GIVEN_UP = ("rolled_back/gave_up", "failed/gave_up")
+"""How a run may end as well: one and the same step lost its worker three times."""
 LEAST_SUCCEEDED = 0.9
 
 
 def soak(evidence: Path, tell: Callable[[str], None]) -> Outcome:
     """One outcome for all of it; `tell` gets a line now and then."""
     began, outcome = time.monotonic(), Outcome("soak: worker killed every 5 s", 0, 0)
-    sorts = {f"s{number:02}": replace(GOOD, timeouts="verify = 30") for number in range(SERVICES)}
+    sorts = {f"broken{number}": GOOD for number in range(BROKEN)}
+    sorts |= {f"sound{number}": SOUND for number in range(SOUND_ONES)}
     rig = Rig(Path(tempfile.mkdtemp(prefix="mmfaults-")).resolve(), new_project(), sorts)
     try:
         rig.start()
@@ -55,22 +57,16 @@ def soak(evidence: Path, tell: Callable[[str], None]) -> Outcome:
 
 
 def _submit(case: Case) -> None:
-    """Each service is repaired first, and then restarted or rebuilt nine times."""
-    wishes = [(f"s{number % SERVICES:02}", number // SERVICES) for number in range(RUNS)]
+    """Each broken service is repaired once, each sound one restarted or rebuilt, turn after turn."""
+    wishes = [(f"sound{number}", WISHES[turn % len(WISHES)]) for turn in range(TURNS) for number in range(SOUND_ONES)]
+    wishes += [(f"broken{number}", FIX) for number in range(BROKEN)]
     with ThreadPoolExecutor(8) as pool:
-        for first in (True, False):
-            asked = [(name, turn) for name, turn in wishes if (turn == 0) is first]
-            list(pool.map(lambda wish: _ask(case, *wish), asked))
-
-
-def _ask(case: Case, service: str, turn: int) -> None:
-    wish = WISHES[turn % len(WISHES)] if turn else FIX
-    case.submit(service, "succeeded", *GIVEN_UP, instruction=wish)
+        list(pool.map(lambda wish: case.submit(wish[0], "succeeded", *GIVEN_UP, instruction=wish[1]), wishes))
 
 
 def _kill_and_replace(case: Case, tell: Callable[[str], None]) -> None:
     rig, began = case.rig, time.monotonic()
-    workers = [rig.worker(plainly=True) for _ in range(WORKERS)]
+    workers = [_worker(rig) for _ in range(WORKERS)]
     for number in range(1, int(SECONDS / EVERY) + 1):
         until(lambda due=number * EVERY: time.monotonic() - began >= due, "the next kill is due")
         victim = workers.pop(0)
@@ -79,4 +75,10 @@ def _kill_and_replace(case: Case, tell: Callable[[str], None]) -> None:
         case.hit(f"worker {victim.pid}")
         states = Counter(dict(rig.ask("SELECT status, count(*) FROM orchestrator_runs GROUP BY status")))
         tell(f"soak: kill {number}, worker {victim.pid} with {in_hand[0][0]} runs in hand; {dict(states)}")
-        workers.append(rig.worker(plainly=True))
+        workers.append(_worker(rig))
+
+
+def _worker(rig: Rig) -> Process:
+    return rig.worker(
+        plainly=True, MOONMIND_ORCHESTRATOR__CONCURRENCY="3", MOONMIND_ORCHESTRATOR__LEASE_SECONDS=str(LEASE_SECONDS)
+    )
