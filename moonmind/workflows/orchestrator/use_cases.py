@@ -9,8 +9,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from moonmind.engine.events import canonical_json
 from moonmind.engine.failpoints import hit
+from moonmind.engine.insist import insist
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.workflow_models import (
@@ -229,7 +232,30 @@ def _record(
         hit("record.after_commit")
         return event, decision
 
-    return heartbeat.insist(write)
+    try:
+        return heartbeat.insist(write)
+    except LeaseLostError:  # which is also what a heartbeat sees of a lease that this very commit gave back
+        if tried and _was_recorded(tools, claimed):
+            return tried[-1]
+        raise
+
+
+def _was_recorded(tools: Toolbox, claimed: ClaimedRun) -> bool:
+    """Whether this attempt is written down; False as well when the database does not say so within a lease."""
+    deadline = time.monotonic() + tools.lease
+
+    def ask() -> bool:
+        with tools.store.transaction() as runs:
+            return runs.is_recorded(claimed.claim)
+
+    def pause(seconds: float) -> bool:
+        time.sleep(seconds)
+        return time.monotonic() < deadline
+
+    try:
+        return insist(ask, pause=pause)
+    except SQLAlchemyError:
+        return False
 
 
 def _decide(tools: Toolbox, runs: RunRepository, claimed: ClaimedRun, attempt: AttemptResult) -> tuple[Event, Decision]:

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import OperationalError
 
 from moonmind.engine.jobs import LeaseLostError
+from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.attempt import log_name
@@ -604,3 +605,20 @@ def test_an_undoing_that_fails_each_time_ends_as_the_alarm(house: House, monkeyp
     detail = house.detail(run)
     assert (detail["status"], detail["rollback_verified"]) == ("rolled_back", False)
     assert "came to nothing 20 times" in detail["steps"][-1]["message"]
+
+
+def test_a_heartbeat_that_sees_the_lease_given_back_before_the_answer_is_missed_changes_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = lose_answers(house, monkeypatch, committed=True)
+    real = Heartbeat._outlast
+
+    def notice_first(self: Heartbeat, seconds: float) -> bool:
+        self._give_up()
+        return real(self, seconds)
+
+    monkeypatch.setattr(Heartbeat, "_outlast", notice_first)
+    run = house.submit()
+    house.deliver()
+    assert (house.detail(run)["status"], lost) == ("succeeded", STEPS)
+    assert house.runtime.marks == {}
