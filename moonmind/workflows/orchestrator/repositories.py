@@ -186,7 +186,8 @@ class RunRepository:
         if row is None:
             return None
         attempt: int = row["attempt"]
-        interruptions = self._close_left_open(run, step, attempt)
+        self._close_left_open(run)
+        interruptions = self._interruptions(run, step, attempt)
         opened = {"state": TaskState.STARTED, "task_id": task, "started_at": func.now()}
         key = {"run_id": run, "step": step, "attempt": attempt}
         self._connection.execute(
@@ -281,7 +282,11 @@ class RunRepository:
     def change(self, held: HeldRun, decision: Decision, actor: str) -> None:
         """Write what becomes of a run that nobody works on."""
         assert not held.is_worked_on
-        JOBS.change(self._connection, held.run.id, _values(held.run.epoch, decision))
+        self._close_left_open(held.run.id)
+        values = _values(held.run.epoch, decision)
+        if decision.next_step != held.run.next_step:
+            values["attempt"] = self._attempts(held.run.id, decision.next_step)
+        JOBS.change(self._connection, held.run.id, values)
         self._follow(held, held.run.epoch, decision, actor)
 
     def request_cancel(self, run: UUID, person: str) -> None:
@@ -350,13 +355,16 @@ class RunRepository:
             )
         )
 
-    def _close_left_open(self, run: UUID, step: StepName, attempt: int) -> int:
-        """Close what a silent worker left open; how many attempts of this step ended so."""
+    def _close_left_open(self, run: UUID) -> None:
+        """Close what a silent worker left open. The caller holds the run's row, and nobody works on the run."""
         s = SpecWorkflowTaskState
-        earlier = (s.run_id == run, s.step == step, s.attempt < attempt)
         silent = {"state": TaskState.FAILURE, "message": SILENT, "interrupted": True, "finished_at": func.now()}
-        self._connection.execute(update(s).where(*earlier, s.state == TaskState.STARTED).values(silent))
-        interrupted = select(func.count()).select_from(s).where(*earlier, s.interrupted)
+        self._connection.execute(update(s).where(s.run_id == run, s.state == TaskState.STARTED).values(silent))
+
+    def _interruptions(self, run: UUID, step: StepName, attempt: int) -> int:
+        """How many earlier attempts of this step came to nothing."""
+        s = SpecWorkflowTaskState
+        interrupted = select(func.count()).where(s.run_id == run, s.step == step, s.attempt < attempt, s.interrupted)
         return int(self._connection.execute(interrupted).scalar_one())
 
     def _outcome(self, claim: Claim, decision: Decision, outcome: StepRecord) -> dict[str, Any]:

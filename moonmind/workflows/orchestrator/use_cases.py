@@ -262,7 +262,7 @@ def _decide(tools: Toolbox, runs: RunRepository, claimed: ClaimedRun, attempt: A
     """Decide on the locked row, where a wish to cancel, or an answer of an approver, is either seen or too late."""
     step, run = StepName(claimed.claim.step), claimed.run
     cancelled = runs.is_cancelled(claimed.claim) and not attempt.progress.delivering
-    event = StepCancelled(step) if cancelled and isinstance(attempt.event, StepDone) else attempt.event
+    event = StepCancelled(step) if cancelled and isinstance(attempt.event, StepDone | GateShut) else attempt.event
     verdict = Verdict.OPEN
     if isinstance(event, StepDone | GateShut):
         coming = step if isinstance(event, GateShut) else step_after(step, dry_run=run.dry_run)

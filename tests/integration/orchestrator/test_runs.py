@@ -18,8 +18,10 @@ from sqlalchemy.exc import OperationalError
 
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
+from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import use_cases
+from moonmind.workflows.orchestrator.approval_gates import put_gate
 from moonmind.workflows.orchestrator.attempt import log_name
 from moonmind.workflows.orchestrator.ports import Command, Execute, StepFailedError
 from moonmind.workflows.orchestrator.repositories import JOBS
@@ -498,6 +500,46 @@ def test_a_wish_to_cancel_that_comes_with_the_last_success_still_undoes_the_run(
         assert not house.step(run, "verify")
     house.deliver()
     assert (house.detail(run)["status"], house.detail(run)["rollback_verified"]) == ("rolled_back", True)
+
+
+@pytest.mark.parametrize(("crashing", "status"), [("analyze", "cancelled"), ("patch", "rolled_back")])
+def test_what_a_silent_worker_left_open_is_closed_when_the_run_is_cancelled_meanwhile(
+    house: House, crashing: str, status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    for name in STEPS[: STEPS.index(crashing)]:
+        assert house.step(run, name)
+    with monkeypatch.context() as patch:
+        patch.setattr("moonmind.workflows.orchestrator.use_cases.decide", _die)
+        with pytest.raises(KeyboardInterrupt):
+            house.step(run, crashing)
+    house.lapse()
+    house.reap()
+    cancel_run(house.tools, run, "kim")
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], statuses(detail)[crashing]) == (status, "failed")
+    assert [step["attempt"] for step in detail["steps"] if step["name"] == "rollback"] in ([], [1])
+    assert house.manifest.read_bytes() == BROKEN
+
+
+def test_a_wish_to_cancel_that_comes_while_a_gate_is_found_shut_ends_the_run(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = house.submit()
+    assert house.step(run, "analyze")
+    put_gate(house.tools, "shop", ApprovalGate(requirement="pre-run"), "ada")
+    real = use_cases.perform
+
+    def perform_and_cancel(*args: Any) -> Any:
+        done = real(*args)
+        cancel_run(house.tools, run, "kim")
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(use_cases, "perform", perform_and_cancel)
+        assert not house.step(run, "patch")
+    assert house.detail(run)["status"] == "cancelled"
 
 
 def test_the_next_run_of_a_service_starts_when_the_one_before_has_ended(house: House) -> None:
