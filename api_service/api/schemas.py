@@ -61,6 +61,7 @@ class RunSummary(BaseModel):
     target_service: str
     instruction: str
     priority: Priority
+    dry_run: bool
     requested_by: str
     queued_at: datetime
     started_at: datetime | None

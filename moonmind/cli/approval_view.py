@@ -24,7 +24,7 @@ def waiting_text(run: Run) -> str:
     number, roles = gate["required_approvals"], " or ".join(gate["approver_roles"])
     people = "1 person" if number == 1 else f"{number} people"
     agreed = ", ".join(_agreed(run))
-    who = "who may answer" if gate["self_approval"] else f"somebody other than {run['requested_by']}"
+    who = "anybody with that role" if gate["self_approval"] else f"somebody other than {run['requested_by']}"
     return (
         f"waits for approval before {run['current_step']}: by {people} with the role {roles}, "
         f"until {moment(gate['expires_at'])} UTC{f'; {agreed} agreed' if agreed else ''}\n"

@@ -1,4 +1,4 @@
-"""`moonmind runs approve`, `reject`, `diff`, `token`: deciding about a run that waits for people."""
+"""`moonmind runs approve`, `reject`, `revoke`, `diff`, `token`: deciding about a run that waits for people."""
 
 from __future__ import annotations
 
@@ -80,6 +80,32 @@ def reject(run_id: str, comment: str | None, role: str | None, as_json: bool) ->
 
 @click.command()
 @click.argument("run_id")
+@click.option("--approver", metavar="NAME", help="Whose answer; without it, yours. Somebody else's: only an admin.")
+@json_option
+def revoke(run_id: str, approver: str | None, as_json: bool) -> None:
+    """Take an answer back, before what it allowed has begun.
+
+    \b
+    moonmind runs revoke 6f1c
+    moonmind runs revoke 6f1c --approver ann
+
+    RUN_ID may be shortened. Exit: 0 it counts no more, 2 it was refused.
+    """
+    from moonmind.cli.client import make_client
+    from moonmind.cli.output import print_json
+    from moonmind.cli.run_view import find_run
+
+    client = make_client()
+    run = find_run(client, run_id)
+    given = _standing_answer(run, approver or _own_name(client, run))
+    after = client.delete(f"{RUNS}/{run['run_id']}/approvals/{given['approval_id']}")
+    waits = {"awaiting_approval": "the run waits for approval"}.get(after["status"], f"the run is {after['status']}")
+    click.echo(f"the answer of {given['approver']} ({given['role']}) is taken back: {waits}", err=True)
+    print_json(after) if as_json else click.echo(after["run_id"])
+
+
+@click.command()
+@click.argument("run_id")
 @json_option
 def diff(run_id: str, as_json: bool) -> None:
     """Print the exact change that a run would make.
@@ -149,6 +175,36 @@ def _waiting_run(client: Any, run_id: str) -> Mapping[str, Any]:
         dry = " A dry run is approved with `moonmind runs token`." if run["status"] == "succeeded" else ""
         raise RefusedError(f"run {run['run_id']} is {run['status']}: it waits for nobody's word.{dry}")
     return run
+
+
+def _standing(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The answers to the plan in force that were not taken back, newest first."""
+    plan = run["action_plan"] and run["action_plan"]["digest"]
+    return [a for a in reversed(run["approvals"]) if not a["revoked_at"] and a["plan_digest"] == plan]
+
+
+def _standing_answer(run: Mapping[str, Any], approver: str) -> Mapping[str, Any]:
+    from moonmind.cli.client import RefusedError
+
+    found = [a for a in _standing(run) if a["approver"].casefold() == approver.casefold()]
+    if not found:
+        names = ", ".join(a["approver"] for a in _standing(run)) or "nobody"
+        raise RefusedError(f"no answer of {approver} to run {run['run_id']} stands. Who has one: {names}.")
+    return found[0]
+
+
+def _own_name(client: Any, run: Mapping[str, Any]) -> str:
+    """Whose key this is. The API says it to those whose word a waiting run wants; others must say whom they mean."""
+    from moonmind.cli.client import RefusedError
+
+    if run["awaiting"]:
+        try:
+            given = client.post(f"{RUNS}/{run['run_id']}/approval-tokens", {})
+            return str(given["approver"]["id"])
+        except RefusedError:
+            pass
+    names = ", ".join(a["approver"] for a in _standing(run)) or "nobody"
+    raise RefusedError(f"say whose answer with --approver NAME. Who has one on run {run['run_id']}: {names}.")
 
 
 def _answer(

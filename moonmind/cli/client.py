@@ -12,6 +12,7 @@ from typing import Any
 import click
 import httpx
 
+from moonmind.cli.advice import advise, in_words_of_commands
 from moonmind.config.home import current_home
 
 NOT_REACHABLE = 3
@@ -78,8 +79,9 @@ class Client:
 def _refusal(answer: httpx.Response) -> click.ClickException:
     try:
         problem = answer.json()
-        fields = "".join(f"  {error['field']}: {error['message']}\n" for error in problem.get("errors") or ())
-        said = f"{problem['detail']}.\n{fields}{problem['remediation']}"
+        fields = [f"  {error['field']}: {error['message']}" for error in problem.get("errors") or ()]
+        advice = advise(problem["error"], answer.request.url.path, problem["remediation"])
+        said = "\n".join(line for line in (f"{in_words_of_commands(problem['detail'])}.", *fields, advice) if line)
     except (ValueError, KeyError, TypeError):
         said = (
             f"the API answered {answer.status_code}, and not as ours does; is {answer.request.url.host} the right one?"

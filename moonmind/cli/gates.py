@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ from moonmind.cli.output import json_option
 from moonmind.cli.roles import ROLES
 
 GATES = "/orchestrator/approval-gates"
+RUNS = "/orchestrator/runs"
 
 
 @click.group()
@@ -77,7 +78,8 @@ def list_command(as_json: bool) -> None:
 def set_command(service: str, as_json: bool, **given: Any) -> None:
     """Set the gate of SERVICE.
 
-    What you name changes, the rest stays. It is in force at once, also for runs that are on, over config.toml.
+    What you name changes, the rest stays. It is in force at once, over config.toml, also for runs that are on: which of
+    those that waited go on by it is said on stderr.
 
     \b
     moonmind gates set shop --require pre-run --approvals 2 --role approver --valid-minutes 60
@@ -91,12 +93,50 @@ def set_command(service: str, as_json: bool, **given: Any) -> None:
         raise click.UsageError("say what to change, such as --require pre-run.")
     client = make_client()
     gate = _gate_of(client, service)
+    waiting = _waiting(client, service)
     whole = {name: value for name, value in gate.items() if name not in ("service", "source")}
     answer = client.put(f"{GATES}/{service}", {**whole, **changes})
     if as_json:
         print_json(answer)
     else:
-        click.echo(f"{service}: {', '.join(f'{name} {answer[name]}' for name in changes)}", err=True)
+        click.echo(f"{service}: {_in_words(answer)}", err=True)
+    _say_what_went_on(client, waiting)
+
+
+def _in_words(gate: Mapping[str, Any]) -> str:
+    if gate["requirement"] == "none":
+        return "asks nobody"
+    number, roles = gate["required_approvals"], " or ".join(gate["approver_roles"])
+    people = "1 person" if number == 1 else f"{number} people"
+    own = "counts" if gate["self_approval"] else "does not count"
+    return (
+        f"asks {gate['requirement']}: {people} with the role {roles}, within {gate['valid_minutes']} minutes; "
+        f"whoever asked for the run {own}"
+    )
+
+
+def _waiting(client: Any, service: str) -> list[str]:
+    """The service's runs that wait for approval now, oldest first."""
+    query: dict[str, Any] = {"service": service, "status": "awaiting_approval", "limit": 100}
+    page = client.get(RUNS, **query)
+    found = list(page["runs"])
+    while page["next_cursor"]:
+        page = client.get(RUNS, **query, cursor=page["next_cursor"])
+        found += page["runs"]
+    return [run["run_id"] for run in reversed(found)]
+
+
+def _say_what_went_on(client: Any, waiting: Sequence[str]) -> None:
+    """What became of runs that waited before the gate was set."""
+    from moonmind.cli.output import short_id
+
+    now = [client.get(f"{RUNS}/{run}") for run in waiting]
+    on = [short_id(run) for run in now if run["status"] in ("pending", "running", "succeeded")]
+    ended = [short_id(run) for run in now if run["status"] in ("failed", "rolled_back", "cancelled")]
+    for ids, one, more in ((on, "goes on", "go on"), (ended, "ended", "ended")):
+        if ids:
+            runs = f"1 waiting run {one}" if len(ids) == 1 else f"{len(ids)} waiting runs {more}"
+            click.echo(f"{runs} by the new policy: {', '.join(ids)}", err=True)
 
 
 def _gate_of(client: Any, service: str) -> Mapping[str, Any]:

@@ -56,7 +56,8 @@ def main() -> None:
                     moonmind runs create --service shop --wait "fix the missing dependency"
 
     Data goes to stdout (with --json as one JSON value), everything for people to stderr.
-    Exit: 0 the run succeeded or the question was answered, 1 it ended otherwise, 2 usage, 3 not reachable.
+    Exit: 0 the run succeeded or the question was answered, 1 it ended otherwise, 2 usage or refused, 3 not reachable,
+    130 Ctrl-C in --wait (the run goes on).
     """
 
 

@@ -7,7 +7,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from moonmind.cli.approval_view import print_approvals, waiting_text
+import click
+
+from moonmind.cli.approval_view import print_approvals, print_diff, read_diff, waiting_text
 from moonmind.cli.client import Client, RefusedError
 from moonmind.cli.output import MARKS, SHORT_ID, STYLES, console, moment, one_line, seconds_between, short_id
 
@@ -19,19 +21,21 @@ RUNS = "/orchestrator/runs"
 TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 POLL_SECONDS = 0.2
 FULL_ID = 36
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 
 Run = Mapping[str, Any]
 
 
 def watch_run(client: Client, run_id: str) -> Run:
-    """Show the steps on stderr until the run has ended; the run as it ended. Ctrl-C leaves the run to itself."""
-    screen = console(stderr=True)
+    """Show the steps on stderr until the run has ended; the run as it ended. Ctrl-C ends the process, not the run."""
     try:
+        screen = console(stderr=True)
         run = _watch_live(client, run_id, screen) if screen.is_terminal else _watch_plainly(client, run_id, screen)
+        _print_end(run)
     except KeyboardInterrupt:
-        screen.print(f"left; the run goes on by itself: moonmind runs show {run_id[:SHORT_ID]}", markup=False)
-        sys.exit(1)
-    _print_end(run)
+        click.echo(f"left; the run goes on: moonmind runs show {run_id[:SHORT_ID]}", err=True)
+        sys.exit(INTERRUPTED)
     return run
 
 
@@ -57,7 +61,7 @@ def _watch_plainly(client: Client, run_id: str, screen: Console) -> Run:
             state = (step["name"], step["attempt"], step["status"])
             if step["status"] != "pending" and state not in said:
                 said.add(state)
-                screen.print(_line(step), markup=False)
+                screen.print(_line(run, step), markup=False)
         if run["status"] in TERMINAL:
             return run
         _say_waiting(screen, run, waits)
@@ -74,14 +78,17 @@ def _say_waiting(screen: Console, run: Run, said: set[str]) -> None:
 def print_run(run: Run) -> None:
     """A report on stdout."""
     screen = console(stderr=False)
-    screen.print(f"run {run['run_id']}  [{STYLES[run['status']]}]{run['status']}[/]")
+    dry = ", dry run: nothing is changed" if run["dry_run"] else ""
+    screen.print(f"run {run['run_id']}  [{STYLES[run['status']]}]{run['status']}[/]{dry}")
     screen.print(f"{run['target_service']}: {one_line(run['instruction'])}", markup=False)
     if run["retried_from"]:
         screen.print(f"takes up run {run['retried_from']}")
     if run["failure"]:
         screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", style="red", markup=False)
-    if run["rollback_verified"] is not None:
-        screen.print("rolled back, verified" if run["rollback_verified"] else "ROLLED BACK, NOT VERIFIED: look at it")
+    if run["rollback_verified"]:
+        screen.print("rolled back, verified")
+    elif run["rollback_verified"] is False:
+        _print_alarm(screen, run)
     if run["awaiting"]:
         screen.print(waiting_text(run), style="yellow", markup=False)
     screen.print(_steps(run))
@@ -93,6 +100,17 @@ def print_run(run: Run) -> None:
         screen.print(f"  {artifact['path']:32} {artifact['size_bytes']:>9} bytes  {artifact['type']}", markup=False)
 
 
+def print_dry_change(client: Client, run: Run) -> None:
+    """On stderr, the change that a dry run came to; nothing for other runs."""
+    if not run["dry_run"] or run["status"] != "succeeded":
+        return
+    screen, diff = console(stderr=True), read_diff(client, run)
+    if diff is None:
+        screen.print("no file would be changed")
+    else:
+        print_diff(screen, diff)
+
+
 def print_runs(runs: Sequence[Run]) -> None:
     """A table on stdout."""
     from rich.table import Table
@@ -101,7 +119,8 @@ def print_runs(runs: Sequence[Run]) -> None:
     for name in ("run", "status", "service", "asked", "instruction"):
         table.add_column(name, no_wrap=True, overflow="ellipsis")
     for run in runs:
-        status = f"[{STYLES[run['status']]}]{run['status']}[/]"
+        dry = ", dry run" if run["dry_run"] else ""
+        status = f"[{STYLES[run['status']]}]{run['status']}[/]{dry}"
         asked = moment(run["queued_at"])
         table.add_row(short_id(run), status, run["target_service"], asked, _plain(run["instruction"]))
     console(stderr=False).print(table)
@@ -128,28 +147,42 @@ def _steps(run: Run) -> Table:
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for step in run["steps"]:
-        style = STYLES[step["status"]]
-        mark = f"[{style}]{MARKS[step['status']]}[/]"
+        outcome = _outcome(run, step)
+        mark = f"[{STYLES[outcome]}]{MARKS[outcome]}[/]"
         attempt = f" ({step['attempt']})" if step["attempt"] > 1 else ""
         took = seconds_between(step["started_at"], step["completed_at"])
         table.add_row(mark, step["name"] + attempt, f"[dim]{took}[/]", _plain(step["message"] or ""))
     return table
 
 
-def _line(step: Mapping[str, Any]) -> str:
-    took = seconds_between(step["started_at"], step["completed_at"])
-    words = (MARKS[step["status"]], f"{step['name']:8}", step["status"], took, step["message"] or "")
+def _line(run: Run, step: Mapping[str, Any]) -> str:
+    took, outcome = seconds_between(step["started_at"], step["completed_at"]), _outcome(run, step)
+    words = (MARKS[outcome], f"{step['name']:8}", outcome, took, step["message"] or "")
     return " ".join(word for word in words if word)
+
+
+def _outcome(run: Run, step: Mapping[str, Any]) -> str:
+    """A step's status for people: an undoing that was done, but not all of it, is a failure to them."""
+    is_partial = step["name"] == "rollback" and step["status"] == "succeeded" and run["rollback_verified"] is False
+    return "failed" if is_partial else str(step["status"])
+
+
+def _print_alarm(screen: Console, run: Run) -> None:
+    """Something could not be put back: nothing but people can help now."""
+    screen.print("ROLLED BACK, NOT VERIFIED: something could not be put back", style="bold red")
+    retry = f"moonmind runs retry {short_id(run)} --from rollback"
+    screen.print(f"look at rollback.log, put right what it names, then: {retry}", style="yellow", markup=False)
 
 
 def _print_end(run: Run) -> None:
     screen = console(stderr=True)
     took = seconds_between(run["queued_at"], run["completed_at"])
-    screen.print(f"[{STYLES[run['status']]}]{run['status']}[/] after {took}")
+    dry = " (dry run: nothing was changed)" if run["dry_run"] else ""
+    screen.print(f"[{STYLES[run['status']]}]{run['status']}[/] after {took}{dry}")
     if run["failure"]:
         screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", markup=False)
     if run["rollback_verified"] is False:
-        screen.print("NOT VERIFIED: something could not be put back; rollback.log says what", style="bold red")
+        _print_alarm(screen, run)
     if run["status"] != "succeeded":
         screen.print(f"more: moonmind runs show {short_id(run)}, and the run's folder: {_folder(run)}", markup=False)
 

@@ -32,7 +32,7 @@ def runs() -> None:
     """
 
 
-for command in (approvals.approve, approvals.reject, approvals.diff, approvals.token):
+for command in (approvals.approve, approvals.reject, approvals.revoke, approvals.diff, approvals.token):
     runs.add_command(command)
 
 
@@ -61,8 +61,8 @@ def create(
     moonmind runs create --service shop --wait "fix the missing dependency"
 
     A protected service's run waits for approval; with --wait, so does this command, and Ctrl-C leaves it.
-    Prints the run's id (with --json the run). Exit: 0 accepted, or with --wait succeeded; 1 it ended otherwise;
-    2 refused; 3 the API does not answer.
+    Prints the run's id at once (with --json the run, at the end). Exit: 0 accepted, or with --wait succeeded; 1 it
+    ended otherwise; 2 refused; 3 the API does not answer; 130 Ctrl-C while it waited.
     """
     from moonmind.cli.client import make_client
 
@@ -138,7 +138,7 @@ def cancel(run_id: str, wait: bool, as_json: bool) -> None:
     moonmind runs cancel 6f1c --wait
 
     RUN_ID may be shortened. Exit: 0 it was asked for (with --wait: nothing of the run is left), 1 it ended otherwise,
-    2 it was over already.
+    2 it was over already, 130 Ctrl-C while it waited.
     """
     from moonmind.cli.client import make_client
     from moonmind.cli.output import print_json
@@ -146,9 +146,12 @@ def cancel(run_id: str, wait: bool, as_json: bool) -> None:
 
     client = make_client()
     run = client.post(f"{RUNS}/{find_run(client, run_id)['run_id']}/cancel", {})
+    if not as_json:
+        click.echo(run["run_id"])
     if wait:
         run = watch_run(client, run["run_id"])
-    print_json(run) if as_json else click.echo(run["run_id"])
+    if as_json:
+        print_json(run)
     undone = run["status"] == "cancelled" or run["rollback_verified"] is True
     sys.exit(0 if not wait or undone else 1)
 
@@ -181,10 +184,16 @@ def _idempotent(key: str | None) -> dict[str, str]:
 
 
 def _follow(client: Client, run: Any, wait: bool, as_json: bool) -> None:
-    """Print a run that was asked for; with `wait` once it has ended, and the exit code says how."""
+    """Print the id of a run that was asked for. With `wait` stay until it has ended; the exit code says how. As JSON it
+    is printed once, as it is then."""
     from moonmind.cli.output import print_json
-    from moonmind.cli.run_view import watch_run
+    from moonmind.cli.run_view import print_dry_change, watch_run
 
-    run = watch_run(client, run["run_id"]) if wait else run
-    print_json(run) if as_json else click.echo(run["run_id"])
+    if not as_json:
+        click.echo(run["run_id"])
+    if wait:
+        run = watch_run(client, run["run_id"])
+        print_dry_change(client, run)
+    if as_json:
+        print_json(run)
     sys.exit(0 if not wait or run["status"] == "succeeded" else 1)

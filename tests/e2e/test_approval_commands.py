@@ -167,6 +167,27 @@ def test_a_rejection_of_what_runs_already_undoes_it(desk: Callable[..., Desk]) -
     assert here.status(run) == "rolled_back"
 
 
+def test_an_undoing_that_is_not_complete_is_an_alarm_with_what_to_do(desk: Callable[..., Desk]) -> None:
+    here = desk('{ requirement = "pre-verify", self_approval = true }')
+    words = ("runs", "create", "--service", "shop", "--wait", "--idempotency-key", "k", "fix the missing dependency")
+    with here.start("kim", *words) as process:
+        until(lambda: bool(here.runs()), seconds=30, what="the run was made")
+        (run,) = here.runs()
+        here.house.deliver()
+        here.house.manifest.write_bytes(b"# theirs\n")
+        here.ok("kim", "runs", "reject", run)
+        here.house.deliver()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, f"{run}\n")
+    advice = f"look at rollback.log, put right what it names, then: moonmind runs retry {run[:8]} --from rollback\n"
+    shown = here.run("vic", "runs", "show", run).stdout
+    for told in (err, shown):
+        assert "ROLLED BACK, NOT VERIFIED" in told
+        assert advice in told
+        (line,) = [line for line in told.splitlines() if "rollback is not complete" in line]
+        assert line.split()[:2] == ["✘", "rollback"]
+
+
 def test_diff_prints_the_bytes_that_were_previewed(desk: Callable[..., Desk]) -> None:
     here = desk()
     run = here.waiting()
@@ -179,6 +200,72 @@ def test_diff_prints_the_bytes_that_were_previewed(desk: Callable[..., Desk]) ->
     missing = here.run("vic", "runs", "diff", none)
     assert (missing.returncode, missing.stdout) == (2, "")
     assert "has no diff" in missing.stderr
+
+
+def test_a_dry_run_is_told_from_others_and_shows_its_change(desk: Callable[..., Desk]) -> None:
+    here = desk("")
+    key = ("--dry-run", "--idempotency-key", "k")
+    words = ("runs", "create", "--service", "shop", *key)
+    with here.start("kim", *words, "--wait", "fix the missing dependency") as process:
+        assert process.stdout
+        run = process.stdout.readline().strip()  # at once, before anything is done
+        here.house.deliver()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (0, "")
+    assert "(dry run: nothing was changed)" in err
+    assert "\n+python-dateutil" in err
+    assert here.house.manifest.read_bytes() == BROKEN
+    assert "succeeded, dry run" in here.ok("vic", "runs", "show", run)
+    assert "succeeded, dry run" in here.ok("vic", "runs", "list")
+    assert json.loads(here.ok("vic", "runs", "list", "--json"))["runs"][0]["dry_run"] is True
+    assert json.loads(here.ok("kim", *words, "--wait", "--json", "fix the missing dependency"))["run_id"] == run
+    real = here.waiting()
+    assert "dry run" not in here.ok("vic", "runs", "show", real)
+
+
+def test_an_answer_is_taken_back_by_whoever_gave_it_or_an_admin(desk: Callable[..., Desk]) -> None:
+    here = desk('{ requirement = "pre-run", required_approvals = 2 }')
+    run = here.waiting()
+    here.ok("ann", "runs", "approve", run, "--yes")
+    again = here.run("ann", "runs", "approve", run, "--yes")
+    assert (again.returncode, f"`moonmind runs revoke {run[:8]}`" in again.stderr) == (2, True)
+    none = here.run("ben", "runs", "revoke", run)
+    assert (none.returncode, "no answer of ben" in none.stderr, "Who has one: ann." in none.stderr) == (2, True, True)
+    theirs = here.run("ben", "runs", "revoke", run, "--approver", "ann")
+    assert (theirs.returncode, "or an admin" in theirs.stderr) == (2, True)
+    unnamed = here.run("oli", "runs", "revoke", run)
+    assert (unnamed.returncode, "--approver NAME" in unnamed.stderr) == (2, True)
+    done = here.run("ann", "runs", "revoke", run[:8])
+    assert (done.returncode, done.stdout.strip()) == (0, run)
+    assert "the answer of ann (approver) is taken back: the run waits for approval" in done.stderr
+    here.ok("ann", "runs", "approve", run, "--yes")
+    here.ok("ben", "runs", "approve", run, "--yes")
+    after = json.loads(here.ok("ada", "runs", "revoke", run, "--approver", "ANN", "--json"))
+    assert after["status"] == "awaiting_approval"
+    assert "- taken back by ann" in here.ok("vic", "runs", "show", run)
+
+
+def test_what_is_refused_names_commands_and_not_calls(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    run = here.waiting()
+    here.ok("ann", "runs", "reject", run)
+    unknown = "00000000-0000-4000-8000-000000000000"
+    create = ("runs", "create", "--service", "shop")
+    refused = [
+        (("runs", "cancel", run), f"`moonmind runs show {run[:8]}`"),
+        (("runs", "retry", run, "--from", "rollback"), "--from analyze"),
+        (("runs", "show", unknown), "`moonmind runs list`"),
+        ((*create, "--approval-token", "nonsense", "fix it"), "`moonmind runs token RUN`"),
+        ((*create, " "), "instruction: must not be blank"),
+    ]
+    for words, advice in refused:
+        done = here.run("kim", *words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert advice in done.stderr
+        for http in ("/docs", "GET", "POST", "Send ", "resume_from_step", "/orchestrator"):
+            assert http not in done.stderr
+    here.keys["kim"] = "mm_of_nobody"
+    assert "Check MOONMIND_API_KEY" in here.run("kim", "runs", "list").stderr
 
 
 def test_a_dry_run_is_approved_beforehand_with_a_token(desk: Callable[..., Desk]) -> None:
@@ -212,8 +299,8 @@ def test_waiting_is_said_once_with_the_command_and_ctrl_c_leaves_the_run(desk: C
     assert "by 2 people with the role approver or admin, until 20" in said
     (run,) = here.runs()
     assert f"somebody other than kim looks at it and decides with: moonmind runs approve {run[:8]}\n" in said
-    assert (process.returncode, out) == (1, "")
-    assert "left; the run goes on by itself" in rest
+    assert (process.returncode, out) == (130, f"{run}\n")
+    assert f"left; the run goes on: moonmind runs show {run[:8]}\n" in rest
     assert here.status(run) == "awaiting_approval"
     shown = here.run("vic", "runs", "show", run)
     assert (shown.returncode, "waits for approval before patch" in shown.stdout) == (0, True)
@@ -247,7 +334,8 @@ def test_a_retry_that_cannot_be_says_what_can(desk: Callable[..., Desk]) -> None
     changed = here.run("kim", "runs", "retry", run, "--from", "build", "--json")
     assert (changed.returncode, changed.stdout) == (2, "")
     assert "changed since that run: requirements.txt" in changed.stderr
-    assert "resume_from_step: analyze" in changed.stderr
+    assert "Add `--from analyze`" in changed.stderr
+    assert "resume_from_step" not in changed.stderr
 
 
 def test_gates_are_seen_and_set_by_an_admin(desk: Callable[..., Desk]) -> None:
@@ -266,11 +354,25 @@ def test_gates_are_seen_and_set_by_an_admin(desk: Callable[..., Desk]) -> None:
         "self_approval": True,
         "source": "api",
     }
+    people = "asks pre-run: 2 people with the role approver or admin, within 30 minutes"
+    assert done.stderr == f"shop: {people}; whoever asked for the run counts\n"
     assert json.loads(here.ok("ada", "gates", "set", "shop", "--require", "none", "--json"))["valid_minutes"] == 30
     assert here.run("ada", "gates", "set", "shop").returncode == 2
     unknown = here.run("ada", "gates", "set", "shpo", "--require", "none")
     assert (unknown.returncode, "Known services: shop" in unknown.stderr) == (2, True)
     assert here.run("ann", "gates", "list").returncode == 2
+
+
+def test_whoever_sets_a_gate_is_told_which_runs_go_on_by_it(desk: Callable[..., Desk]) -> None:
+    here = desk()
+    first = here.waiting()
+    longer = here.run("ada", "gates", "set", "shop", "--valid-minutes", "90")
+    assert "by the new policy" not in longer.stderr
+    second = here.waiting()
+    done = here.run("ada", "gates", "set", "shop", "--require", "none")
+    assert (done.returncode, done.stdout) == (0, "")
+    on = f"2 waiting runs go on by the new policy: {first[:8]}, {second[:8]}"
+    assert done.stderr == f"shop: asks nobody\n{on}\n"
 
 
 def test_a_live_view_says_it_once_too_and_ends_with_the_run(desk: Callable[..., Desk]) -> None:

@@ -20,7 +20,7 @@ def moonmind(home: Path, *args: str, **env: str) -> subprocess.CompletedProcess[
     "command",
     [
         *((), ("up",), ("down",), ("demo",), ("services",), ("runs",), ("keys",), ("gates",), ("analyze",)),
-        *(("runs", name) for name in ("create", "approve", "reject", "retry", "diff", "token")),
+        *(("runs", name) for name in ("create", "approve", "reject", "revoke", "retry", "diff", "token")),
         *(("gates", name) for name in ("list", "set")),
     ],
 )

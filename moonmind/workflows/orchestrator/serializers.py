@@ -27,6 +27,7 @@ def run_summary(run: Row) -> dict[str, Any]:
         "target_service": run["target_service"],
         "instruction": run["instruction"],
         "priority": PRIORITY_NAMES[run["priority"]],
+        "dry_run": run["dry_run"],
         "requested_by": run["requester"],
         "queued_at": run["queued_at"],
         "started_at": run["started_at"],
