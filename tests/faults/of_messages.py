@@ -14,8 +14,8 @@ from tests.faults.processes import until
 from tests.faults.rig import LIGHT, QUEUE
 
 SOON = 3.0
-"""Seconds in which a POST must be answered, whatever the broker does. The promise is one; how long it took is printed, and
-a machine that is busy with other faults may take a little more. Whoever waits for a broker takes longer than this."""
+"""Seconds in which a POST must be answered, whatever the broker does. The promise is one; how long it took is printed,
+and a machine that is busy with other faults may take a little more. Whoever waits for a broker takes longer."""
 
 
 def api_dies_after_commit(case: Case) -> None:
