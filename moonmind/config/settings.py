@@ -18,7 +18,8 @@ from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
 
 PREFIX = "MOONMIND_"
 READ_ELSEWHERE = frozenset(
-    {"HOME", "CONFIG", "API_KEY", "API_URL", "REQUIRE", "TEST_DATABASE_URL", "STACK", "FAILPOINT", "FAILPOINT_TRACE"}
+    {"HOME", "CONFIG", "API_KEY", "API_URL", "REQUIRE", "EXAMPLES", "TEST_DATABASE_URL", "STACK"}
+    | {"FAILPOINT", "FAILPOINT_TRACE"}
 )
 """`MOONMIND_…` names of one part: home and its file, client, tests, the embedded stack's mark, failpoints."""
 

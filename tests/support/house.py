@@ -23,7 +23,7 @@ from moonmind.workflows.orchestrator.serializers import run_detail
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
-from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
+from moonmind.workflows.orchestrator.use_cases import RunRequest, do_task, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.runtime import FakeRuntime, always_healthy
@@ -92,8 +92,8 @@ class House:
         while messages := self.take_messages():
             for tasks, payload in messages:
                 for task in tasks:
-                    step = StepName(task.removeprefix("orchestrator."))
-                    if not execute_step(self.tools, UUID(payload["id"]), payload["epoch"], step, "task"):
+                    name = task.removeprefix("orchestrator.")
+                    if not do_task(self.tools, name, UUID(payload["id"]), payload["epoch"], "task"):
                         break
 
     def reap(self) -> int:

@@ -25,9 +25,8 @@ from moonmind.embedded.programs import service_programs
 from moonmind.embedded.sockets import free_port
 from moonmind.embedded.stack import stop
 from moonmind.embedded.supervisor import Supervisor, configure, launch
-from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox, prepare_service
-from moonmind.workflows.orchestrator.use_cases import execute_step
+from moonmind.workflows.orchestrator.use_cases import do_task
 from tests.servers import until
 
 REQUIREMENTS = "# what the shop needs\nhumanize>=4.0  # for people\n"
@@ -202,9 +201,9 @@ class Site:
         while messages := self._take():
             for tasks, payload in messages:
                 for task in tasks:
-                    step = StepName(task.removeprefix("orchestrator."))
-                    goes_on = execute_step(self.tools, UUID(payload["id"]), payload["epoch"], step, "task")
-                    if step == until_step:
+                    name = task.removeprefix("orchestrator.")
+                    goes_on = do_task(self.tools, name, UUID(payload["id"]), payload["epoch"], "task")
+                    if name == until_step:
                         return
                     if not goes_on:
                         break

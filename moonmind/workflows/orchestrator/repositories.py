@@ -22,7 +22,7 @@ from sqlalchemy.orm import aliased
 from api_service.db.models import OrchestratorRun, SpecWorkflowTaskState
 from moonmind.engine.failpoints import hit
 from moonmind.engine.jobs import Claim, StuckJob
-from moonmind.engine.repository import JobRepository
+from moonmind.engine.repository import JobRepository, add_to_outbox
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import (
     PRIORITY_LEVELS,
@@ -45,6 +45,7 @@ from moonmind.workflows.orchestrator.run_rows import (
     plan_of,
     snapshot,
     step_seconds,
+    tidying_of,
     wake,
 )
 from moonmind.workflows.orchestrator.run_state import Decision
@@ -246,6 +247,25 @@ class RunRepository:
         )
         return self._connection.execute(query).scalar_one_or_none()
 
+    def left_behind(self, run: UUID) -> tuple[str, Mapping[str, str | None]] | None:
+        """Service and restore point of a run that is over and not tidied up.
+
+        A rollback that is not verified keeps its restore point, so that it can be taken up again.
+        """
+        r = OrchestratorRun
+        kept = r.progress["restore_point"]
+        query = select(r.target_service, kept).where(
+            r.id == run, r.completed_at.is_not(None), r.rollback_verified.is_distinct_from(False)
+        )
+        row = self._connection.execute(query).one_or_none()
+        return (row[0], row[1]) if row and row[1] else None
+
+    def forget_restore_point(self, run: UUID) -> None:
+        """It is gone."""
+        r = OrchestratorRun
+        tidied = {"progress": r.progress.op("-")("restore_point")}
+        JOBS.change(self._connection, run, tidied)
+
     def is_cancelled(self, claim: Claim) -> bool:
         """Whether somebody asked to cancel; the row stays locked, so the answer holds until this transaction ends.
 
@@ -278,6 +298,12 @@ class RunRepository:
         self.add_event(run.id, claim.owner, "step_finished", {**step, "skipped": outcome.skipped})
         held = HeldRun(run, outcome.plan or claimed.plan, claimed.lock_group, claimed.queue, is_worked_on=False)
         self._follow(held, claim.epoch, decision, claim.owner)
+        if (
+            decision.next_step is None
+            and outcome.progress.get("restore_point")
+            and outcome.rollback_verified is not False
+        ):
+            add_to_outbox(self._connection, tidying_of(run.id, claim.epoch, claimed.queue))
 
     def change(self, held: HeldRun, decision: Decision, actor: str) -> None:
         """Write what becomes of a run that nobody works on."""

@@ -37,6 +37,15 @@ def wakeup_for(job: StuckJob) -> Wakeup:
     return Wakeup(SUBJECT, job.id, job.queue, tasks, payload(job.id, job.epoch))
 
 
+TIDY = "tidy"
+"""The task that follows a run's end: what was kept for an undoing is forgotten."""
+
+
+def tidying_of(run: UUID, epoch: int, queue: str) -> Wakeup:
+    """The message that has an ended run tidied up, by a worker that can reach its service."""
+    return Wakeup(SUBJECT, run, queue, (f"orchestrator.{TIDY}",), payload(run, epoch))
+
+
 def wake(connection: Connection, job: StuckJob) -> None:
     """Ask for the message that resumes a run."""
     add_to_outbox(connection, wakeup_for(job))

@@ -29,7 +29,7 @@ from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 from moonmind.workflows.orchestrator.dead_letters import park
 from moonmind.workflows.orchestrator.repositories import JOBS
-from moonmind.workflows.orchestrator.run_rows import wakeup_for
+from moonmind.workflows.orchestrator.run_rows import TIDY, wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 app = Celery("moonmind", config_source="moonmind.workflows.orchestrator.celeryconfig")
@@ -43,10 +43,10 @@ def toolbox() -> Toolbox:
     return make_toolbox(settings, make_database(settings))
 
 
-def _task_for(step: StepName) -> None:
-    """Register `orchestrator.<step>`."""
+def _task_for(name: str) -> None:
+    """Register `orchestrator.<name>`."""
 
-    @app.task(name=f"orchestrator.{step}", bind=True)
+    @app.task(name=f"orchestrator.{name}", bind=True)
     def run_step(self: Task[Any, None], *said: object, **named: object) -> None:
         message = said[0] if len(said) == 1 and not named else {"args": said, "kwargs": named}
         try:
@@ -60,12 +60,12 @@ def _task_for(step: StepName) -> None:
                 properties={},
             )
             raise Ignore from None
-        if not use_cases.execute_step(toolbox(), run, epoch, step, self.request.id or ""):
+        if not use_cases.do_task(toolbox(), name, run, epoch, self.request.id or ""):
             raise Ignore  # the chain ends here
 
 
-for _step in StepName:
-    _task_for(_step)
+for _name in (*StepName, TIDY):
+    _task_for(_name)
 
 
 @setup_logging.connect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -30,6 +31,7 @@ from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute
 from moonmind.workflows.orchestrator.gates import Verdict
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.repositories import JOBS, ClaimedRun, NewRun, RunRepository, StepRecord
+from moonmind.workflows.orchestrator.run_rows import TIDY
 from moonmind.workflows.orchestrator.run_state import (
     CancelAsked,
     Decision,
@@ -44,7 +46,10 @@ from moonmind.workflows.orchestrator.run_state import (
     step_after,
     task_state,
 )
+from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.toolbox import Toolbox
+
+log = logging.getLogger(__name__)
 
 TIDY_SECONDS = 30.0
 
@@ -185,7 +190,6 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
     tools.metrics.step_ended(step, succeeded=isinstance(event, StepDone), seconds=seconds)
     if decision.next_step is None:
         tools.metrics.run_ended(decision.status, _run_seconds(tools, claimed))
-        _tidy_up(tools, claimed, attempt)
     return decision.chain_goes_on
 
 
@@ -199,6 +203,30 @@ def _create(tools: Toolbox, new: NewRun, request: RunRequest) -> bool:
         if request.approval_token is not None:
             stand_on_token(runs, new, request.approval_token)
         return True
+
+
+def tidy_up(tools: Toolbox, run: UUID) -> None:
+    """Forget what was kept for undoing a run that is over. May be repeated; what cannot be removed costs disk space."""
+    with tools.store.transaction() as runs:
+        found = runs.left_behind(run)
+    if found is None:
+        return
+    service, point = found
+    try:
+        tools.runtime_of(service).discard(loose_execute(tools, TIDY_SECONDS), point)
+    except (StepFailedError, UnknownServiceError) as error:
+        log.warning("run %s: what was kept for its undoing stays: %s", run, error)
+        return
+    with tools.store.transaction() as runs:
+        runs.forget_restore_point(run)
+
+
+def do_task(tools: Toolbox, name: str, run: UUID, epoch: int, task: str) -> bool:
+    """What a message asks for, by the last part of its name. True when its chain goes on."""
+    if name == TIDY:
+        tidy_up(tools, run)
+        return False
+    return execute_step(tools, run, epoch, StepName(name), task)
 
 
 def _find_same(tools: Toolbox, request: RunRequest, requester: str) -> UUID | None:
@@ -308,17 +336,3 @@ def _keep_metrics(tools: Toolbox, claimed: ClaimedRun, seconds: Mapping[str, flo
 def _run_seconds(tools: Toolbox, claimed: ClaimedRun) -> float:
     with tools.store.transaction() as runs:
         return sum(runs.step_seconds(claimed.run.id).values())
-
-
-def _tidy_up(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult) -> None:
-    """Forget the rollback mark of a run that is over; a failure here leaves a stray mark and nothing worse.
-
-    A rollback that is not verified keeps it, so that `resume_from_step: rollback` has something to go back to.
-    """
-    if attempt.progress.restore_point is None or attempt.event == RollbackDone(verified=False):
-        return
-    try:
-        runtime = tools.runtime_of(claimed.run.target_service)
-        runtime.discard(loose_execute(tools, TIDY_SECONDS), attempt.progress.restore_point)
-    except StepFailedError:
-        return

@@ -664,3 +664,15 @@ def test_a_heartbeat_that_sees_the_lease_given_back_before_the_answer_is_missed_
     house.deliver()
     assert (house.detail(run)["status"], lost) == ("succeeded", STEPS)
     assert house.runtime.marks == {}
+
+
+def test_what_was_kept_for_an_undoing_is_forgotten_though_the_worker_dies_right_after_the_end(house: House) -> None:
+    run = house.submit()
+    for name in STEPS:
+        house.step(run, name)
+    assert house.detail(run)["status"] == "succeeded"
+    assert house.runtime.marks, "a message has it forgotten, which any worker can take"
+    house.deliver()
+    house.deliver()
+    assert house.runtime.marks == {}
+    assert house.runtime.calls.count("discard") == 1
