@@ -25,7 +25,7 @@ _KNOWN_SCHEMES = r"(?:Basic|Bearer|Token|Digest|ApiKey|Negotiate|NTLM|OAuth|DPoP
 PLACES = (
     Place(
         "url-password",
-        r"://[^\s:/?#@\"'<>\[]{0,64}:[^\s/?#\"'<>]",
+        r"://[^\s:/?#@\"'<>\[]{0,128}:[^\s/?#\"'<>@]{1,200}@",
         rf"""://[^\s:/?#@"'<>\[]{{0,128}}:{_NO_PLACEHOLDER}(?P<s>[^\s/?#"'<>]{{1,1024}})@(?=[\w\[.%-])""",
     ),
     Place(

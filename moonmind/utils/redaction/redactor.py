@@ -21,7 +21,7 @@ _JUDGES: dict[int, tuple[Judge, ...]] = {
     ord("-"): (keys.judge_private_key, assignments.judge_flag),
 }
 """By the first byte of what was found."""
-_OTHERWISE: tuple[Judge, ...] = (tokens.judge_token, headers.judge_place, assignments.judge_assignment)
+_OTHERWISE: tuple[Judge, ...] = (assignments.judge_assignment, tokens.judge_token, headers.judge_place)
 
 
 class Redactor:

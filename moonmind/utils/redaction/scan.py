@@ -86,7 +86,7 @@ class Scan:
         assert self._tail is not None
         found = self._tail.run.match(buffer, at)
         end = found.end() if found else at
-        open_escape = self._tail.escapes and buffer[end:] == b"\\"
+        open_escape = self._tail.escapes and end == len(buffer) - 1 and buffer.endswith(b"\\")
         if final or not (end == len(buffer) or open_escape):
             self._tail = None
         return end
