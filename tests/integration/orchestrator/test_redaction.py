@@ -22,7 +22,13 @@ KNOWN = "kT9-xY_77qLmZ/pw"
 TOKEN = "gh" + "p_" + "aB3dE5gH7jK9mN1pQ2rS4tU6vW8xY0zAbCdE"
 KEY = "-----BEGIN " + "PRIVATE KEY-----\n" + "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC" * 2 + "\n-----END " + "PRIVATE KEY-----"
 SAID = [KNOWN, TOKEN, KEY, base64.b64encode(f"kim:{KNOWN}".encode()).decode(), f"postgres://kim:{KNOWN}@db/shop"]
-PARTS = [KNOWN, TOKEN, "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", base64.b64encode(KNOWN.encode()).decode()[4:12]]
+PARTS = [
+    KNOWN,
+    KNOWN.replace("/", "%2F"),
+    TOKEN,
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC",
+    base64.b64encode(KNOWN.encode()).decode()[4:12],
+]
 HARMLESS = "sha256:" + "0123456789abcdef" * 4
 
 TALKS = """
@@ -103,6 +109,16 @@ def test_an_exception_of_ours_is_masked_in_the_log(house: House) -> None:
     house.deliver()
     log = house.files(run)["restart.log"].decode()
     assert "RuntimeError: cannot reach postgres://kim:[redacted:shop-password]@db" in log
+    assert not [part for part in PARTS if part in everything(house, run)]
+
+
+def test_what_anybody_adds_to_the_record_is_masked(house: House) -> None:
+    run = house.submit()
+    with house.tools.store.transaction() as runs:
+        runs.lock(run)
+        runs.add_event(run, "kim", "noted", {"comment": f"it is {KNOWN}", "more": [{"dsn": f"amqp://kim:{TOKEN}@mq"}]})
+    (event,) = house.events(run, "noted")
+    assert event["payload"]["comment"] == "it is [redacted:shop-password]"
     assert not [part for part in PARTS if part in everything(house, run)]
 
 
