@@ -17,6 +17,7 @@ from api_service.api.routers import approvals, artifacts, health, keys, orchestr
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
+from moonmind.config.known_secrets import make_redactor
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API for these settings (None: this process's own)."""
-    configure_logging()
     settings = settings or load_settings(current_home(), os.environ)
+    configure_logging(make_redactor(settings, os.environ))
     engine = make_database(settings)
 
     @asynccontextmanager
@@ -36,7 +37,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         file = settings.var / "admin.key"
         if ensure_admin_key(engine, file):
             log.info("first start: made an admin key, in %s", file)
-        tools, secret = make_toolbox(settings, engine), signing_key(settings.var / "signing.key")
+        secret = signing_key(settings.var / "signing.key")
+        configure_logging(make_redactor(settings, os.environ))  # both keys exist from now on
+        tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
         app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))

@@ -17,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "down": "moonmind.cli.stack:down",
     "up": "moonmind.cli.stack:up",
     "keys": "moonmind.cli.keys:keys",
+    "redact": "moonmind.cli.redact:redact",
     "runs": "moonmind.cli.runs:runs",
     "services": "moonmind.cli.services:services",
 }

@@ -1,4 +1,4 @@
-"""Logs of our own processes: one JSON object a line, or plain text on a terminal."""
+"""Logs of our own processes: one JSON object a line, or plain text on a terminal. Secrets are masked in both."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ import sys
 from datetime import UTC, datetime
 from typing import IO
 
+from moonmind.utils.redaction import Redactor
+
 PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 CONTEXT = ("run_id", "step", "attempt")
 
 
 class JsonFormatter(logging.Formatter):
     """Time (RFC 3339, UTC), level, logger, message, and the run, step and attempt where a record has them."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__()
+        self._redactor = redactor
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -26,15 +33,30 @@ class JsonFormatter(logging.Formatter):
         line |= {name: str(getattr(record, name)) for name in CONTEXT if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(self._redactor.value(line), ensure_ascii=False)
 
 
-def configure_logging(stream: IO[str] = sys.stderr) -> None:
-    """Send every log of this process to one stream; JSON unless a person is watching."""
+class PlainFormatter(logging.Formatter):
+    """One line, and the traceback where there is one."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        super().__init__(PLAIN)
+        self._redactor = redactor
+
+    def format(self, record: logging.LogRecord) -> str:
+        """For people."""
+        return self._redactor.text(super().format(record))
+
+
+def configure_logging(redactor: Redactor, stream: IO[str] = sys.stderr) -> None:
+    """Send every log of this process to one stream, masked; JSON unless a person is watching."""
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter(PLAIN) if stream.isatty() else JsonFormatter())
+    handler.setFormatter(PlainFormatter(redactor) if stream.isatty() else JsonFormatter(redactor))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
+    for server in UVICORN:  # its access log has addresses with their signatures
+        logging.getLogger(server).handlers.clear()
+        logging.getLogger(server).propagate = True
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -17,6 +17,7 @@ from moonmind.engine.jobs import CancelRequestedError, LeaseLostError
 from moonmind.engine.lease import Heartbeat
 from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, Failure, StepName
+from moonmind.utils.redaction import Redactor
 from moonmind.utils.text import printable
 from moonmind.workflows.orchestrator.action_plan import is_skipped
 from moonmind.workflows.orchestrator.command_gate import CommandGate
@@ -95,11 +96,11 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
                 context = _context(tools, claimed, heartbeat, lock, log)
                 result = _skip(step) if skipped else STEPS[step](context)
             event: Event = StepDone(step) if result.verified is None else RollbackDone(result.verified)
-            message = printable(result.message)
+            message = said(tools.redactor, result.message)
         except (LeaseLostError, SQLAlchemyError):
             raise
         except Exception as error:  # anything else is this attempt's failure, never the worker's
-            event, message = _failed(step, error, log)
+            event, message = _failed(step, error, log, tools.redactor)
         progress = context.progress if context else read_progress(claimed.run.progress)
         if progress.delivering and isinstance(event, StepFailed):  # what may be in the repository is not undone
             message = f"verified; NOT DELIVERED ({event.failure.code}): {message}"
@@ -167,7 +168,12 @@ def _skip(step: StepName) -> StepResult:
     return StepResult(f"the instruction asks for no {step}")
 
 
-def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]:
+def said(redactor: Redactor, text: str) -> str:
+    """A message as it is kept: masked before it is cut, so that no half of a secret goes unrecognised."""
+    return printable(redactor.text(text))
+
+
+def _failed(step: StepName, error: Exception, log: LogSink, redactor: Redactor) -> tuple[Event, str]:
     match error:
         case CancelRequestedError():
             return StepCancelled(step), "somebody asked to cancel"
@@ -176,18 +182,18 @@ def _failed(step: StepName, error: Exception, log: LogSink) -> tuple[Event, str]
         case GroupLockError():
             return MustWait(), str(error)
         case EngineUnavailableError() if step is StepName.ROLLBACK:
-            return MustWait(), printable(error.reason)
-    failure = _failure(step, error, log)
+            return MustWait(), said(redactor, error.reason)
+    failure = _failure(step, error, log, redactor)
     if step is not StepName.ROLLBACK:
         return StepFailed(step, failure), failure.reason
     for_good = failure.code in ("gave_up", "superseded")
     return (RollbackDone(verified=False) if for_good else MustWait(failed=True)), failure.reason
 
 
-def _failure(step: StepName, error: Exception, log: LogSink) -> Failure:
+def _failure(step: StepName, error: Exception, log: LogSink, redactor: Redactor) -> Failure:
     match error:
         case StepFailedError():
-            return Failure(code=error.code, reason=printable(error.reason))
+            return Failure(code=error.code, reason=said(redactor, error.reason))
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Failure(code="disk_full", reason=f"no space left in {step}")
         case _:
@@ -234,6 +240,7 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         seconds_left=gate.seconds_left,
         remember=lambda progress: heartbeat.insist(lambda: save(progress)),
         progress=read_progress(claimed.run.progress),
+        redactor=tools.redactor,
     )
 
 

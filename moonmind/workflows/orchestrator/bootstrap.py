@@ -15,6 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from api_service.db.session import make_engine
+from moonmind.config.known_secrets import make_redactor
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.engine.group_lock import GroupLock
@@ -43,10 +44,11 @@ def make_database(settings: Settings) -> Engine:
 def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
     """Real adapters for everything a run needs."""
     catalog = ServiceCatalog(settings.home, settings.services)
+    redactor = make_redactor(settings, os.environ)
     return Toolbox(
-        store=RunStore(engine),
+        store=RunStore(engine, redactor),
         catalog=catalog,
-        artifacts=DiskArtifactStore(settings.artifact_root, settings.orchestrator.log_limit),
+        artifacts=DiskArtifactStore(settings.artifact_root, settings.orchestrator.log_limit, redactor),
         runner=SubprocessRunner(os.environ),
         index=PipPackageIndex(),
         probe=RealHealthProbe(),
@@ -59,6 +61,7 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         queue=settings.orchestrator.queue,
         lease=settings.orchestrator.lease_seconds,
         step_attempts=settings.orchestrator.step_attempts,
+        redactor=redactor,
     )
 
 

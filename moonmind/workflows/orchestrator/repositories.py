@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -35,6 +35,7 @@ from moonmind.schemas.workflow_models import (
     StepName,
     TaskState,
 )
+from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.approval_rows import ApprovalRepository
 from moonmind.workflows.orchestrator.resume import EndedRun
 from moonmind.workflows.orchestrator.run_rows import (
@@ -126,14 +127,15 @@ class StepRecord:
 class RunStore:
     """Opens the transactions in which a `RunRepository` works."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, redactor: Redactor | None = None) -> None:
         self.engine = engine
+        self._redactor = redactor or Redactor()
 
     @contextmanager
     def transaction(self) -> Iterator[RunRepository]:
         """Commits at the end of the block, rolls back when it raises."""
         with self.engine.begin() as connection:
-            yield RunRepository(connection)
+            yield RunRepository(connection, self._redactor)
 
     def claim(self, run: UUID, epoch: int, step: StepName, *, owner: str, lease: float, task: str) -> ClaimedRun | None:
         """Take a step, in a transaction of its own; None when there is nothing to take now."""
@@ -149,10 +151,11 @@ class RunStore:
 
 
 class RunRepository:
-    """Writes of the run tables on one connection."""
+    """Writes of the run tables on one connection; secrets are masked in what people said and in events."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, redactor: Redactor) -> None:
         self._connection = connection
+        self._redactor = redactor
 
     @cached_property
     def approvals(self) -> ApprovalRepository:
@@ -168,6 +171,7 @@ class RunRepository:
 
     def create(self, new: NewRun) -> bool:
         """Write run, plan, step rows, event and message. False when the idempotency key was used in the meantime."""
+        new = replace(new, instruction=self._redactor.text(new.instruction))
         created = upsert(OrchestratorRun).values(_new_row(new)).on_conflict_do_nothing().returning(OrchestratorRun.id)
         if self._connection.execute(created).one_or_none() is None:
             return False
@@ -326,7 +330,7 @@ class RunRepository:
 
     def add_event(self, run: UUID, actor: str, kind: str, body: Mapping[str, Any]) -> None:
         """Add to the run's record; the caller holds the run's row."""
-        add_event(self._connection, run, actor, kind, body)
+        add_event(self._connection, run, actor, kind, self._redactor.value(body))
 
     def step_seconds(self, run: UUID) -> dict[str, float]:
         """Seconds that each step took so far."""

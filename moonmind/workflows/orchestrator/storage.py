@@ -1,4 +1,7 @@
-"""Artifacts on disk: `<root>/spec_workflows/<run_id>/…`. Whole files appear at once or not at all; logs grow."""
+"""Artifacts on disk: `<root>/spec_workflows/<run_id>/…`. Whole files appear at once or not at all; logs grow.
+
+Secrets are masked on the way in, but in pre-images: a rollback needs those byte for byte.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from uuid import UUID
 
 from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, StepName
+from moonmind.utils.redaction import RedactionStream, Redactor
 from moonmind.workflows.orchestrator.ports import OpenLog, PathRefusedError
 
 process_log = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ class DiskArtifactStore:
 
     root: Path
     log_limit: int
+    redactor: Redactor = field(default_factory=Redactor)
 
     def folder(self, run_id: UUID) -> Path:
         """Where a run's files lie on this machine."""
@@ -39,7 +44,7 @@ class DiskArtifactStore:
     @contextmanager
     def open_log(self, run_id: UUID, kind: ArtifactType, name: str, step: StepName) -> Iterator[OpenLog]:
         """A log that exists from now on and is on disk, whatever happens next; without space there is none."""
-        log = _DiskLog(self._open_log(run_id, name), name, kind, step, self.log_limit)
+        log = _DiskLog(self._open_log(run_id, name), name, kind, step, self.log_limit, self.redactor.stream())
         try:
             yield log
         finally:
@@ -67,6 +72,8 @@ class DiskArtifactStore:
 
     def put(self, run_id: UUID, kind: ArtifactType, path: str, content: bytes, step: StepName) -> ArtifactInfo:
         """Write a whole file: temporary file, fsync, rename, fsync of the folder."""
+        if kind is not ArtifactType.PRE_IMAGE:
+            content = self.redactor.data(content)
         target = self._path(run_id, path)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -117,13 +124,17 @@ class DiskArtifactStore:
 
 @dataclass(slots=True)
 class _DiskLog:
-    """Never the reason for a step to fail: what the disk does not take is dropped, and our own log says so."""
+    """Never the reason for a step to fail: what the disk does not take is dropped, and our own log says so.
+
+    Lines are on disk when they are finished; one without an end waits, since a secret may go on in it.
+    """
 
     fd: int
     path: str
     kind: ArtifactType
     step: StepName
     limit: int
+    masked: RedactionStream
     size: int = field(default=0)
     closed: bool = field(default=False)
 
@@ -132,10 +143,12 @@ class _DiskLog:
         self.size = 0 if self.closed else os.fstat(self.fd).st_size
 
     def write(self, text: str) -> None:
-        """Append; every write is on its way to the disk when it returns, so that a killed step has its log."""
-        data = text.encode("utf-8", errors="replace")
-        if self.closed:
-            return
+        """Append; what is written of finished lines is on its way to the disk when it returns, so that a killed step
+        has its log."""
+        if not self.closed:
+            self._append(self.masked.feed(text.encode("utf-8", errors="replace")))
+
+    def _append(self, data: bytes) -> None:
         if self.size + len(data) > self.limit:
             data = data[: max(0, self.limit - self.size)] + b"\n[log limit reached: the rest was dropped]\n"
             self.closed = True
@@ -150,6 +163,7 @@ class _DiskLog:
 
     def finish(self) -> tuple[ArtifactInfo, ...]:
         """What was written, hashed from the disk; nothing when there is no file."""
+        self._write_rest()
         if self.fd == NO_FILE:
             return ()
         digest, size = hashlib.sha256(), 0
@@ -164,7 +178,13 @@ class _DiskLog:
         info = ArtifactInfo(type=self.kind, path=self.path, sha256=digest.hexdigest(), size_bytes=size, step=self.step)
         return (info,)
 
+    def _write_rest(self) -> None:
+        rest = self.masked.flush()
+        if not self.closed:
+            self._append(rest)
+
     def close(self) -> None:
+        self._write_rest()
         if self.fd != NO_FILE:
             os.close(self.fd)
             self.fd = NO_FILE

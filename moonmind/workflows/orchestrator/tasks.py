@@ -16,6 +16,7 @@ from celery.exceptions import Ignore
 from celery.signals import setup_logging, worker_ready, worker_shutting_down
 
 from moonmind.config.home import current_home
+from moonmind.config.known_secrets import make_redactor
 from moonmind.config.settings import load_settings
 from moonmind.engine.celery_publisher import CeleryPublisher
 from moonmind.engine.dispatcher import Dispatcher
@@ -70,7 +71,7 @@ for _name in (*StepName, TIDY):
 
 @setup_logging.connect
 def _configure_logging(**_: object) -> None:
-    configure_logging()
+    configure_logging(make_redactor(load_settings(current_home(), os.environ), os.environ))
 
 
 @worker_ready.connect

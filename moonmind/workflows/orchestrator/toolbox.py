@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.metrics import Metrics
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
@@ -39,3 +40,4 @@ class Toolbox:
     queue: str
     lease: float
     step_attempts: int
+    redactor: Redactor = field(default_factory=Redactor)

@@ -11,9 +11,9 @@ from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit
 from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
-from moonmind.workflows.orchestrator.edits.diffs import unified_diff
+from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
 
-__all__ = ["EditRefusedError", "apply_edits", "is_listed", "unified_diff"]
+__all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "unified_diff"]
 
 
 class EditRefusedError(Exception):

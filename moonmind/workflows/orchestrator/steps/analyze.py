@@ -10,13 +10,14 @@ from moonmind.schemas.workflow_models import ActionPlan, Analysis, ArtifactType,
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
 from moonmind.workflows.orchestrator.analysis import imported_modules, python_of
+from moonmind.workflows.orchestrator.edits import changed_lines
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
 
 
 def analyze(step: StepContext) -> StepResult:
     """Find a safe edit and make plan version 2 with its diff. `no_fix_found` when there is none,
-    `delivery_not_possible` when the profile says to commit it and that cannot be."""
+    `delivery_not_possible` when the profile says to commit it and that cannot be, `secret_in_patch`."""
     step.runtime.check(step.execute)
     state = step.runtime.observe(step.execute)
     complaints = step.complaints(state)
@@ -31,6 +32,7 @@ def analyze(step: StepContext) -> StepResult:
         raise StepFailedError("no_fix_found", _why_not(analysis, state, complaints))
     if not complaints:
         _refuse_hearsay(step, analysis)
+    _refuse_secrets(step, analysis)
     plan = refine_plan(step.plan, analysis)
     step.delivery.check(step.execute, plan.changes)
     hit("analyze.before_plan")
@@ -75,6 +77,17 @@ def _refuse_hearsay(step: StepContext, analysis: Analysis) -> None:
         if top not in imported:
             reason = f"the service is healthy, and none of its files imports `{top}`: its log may quote somebody else"
             raise StepFailedError("no_fix_found", reason)
+
+
+def _refuse_secrets(step: StepContext, analysis: Analysis) -> None:
+    """A secret that the change would bring into a file stays out of it; one that was in the changed lines may stay."""
+    assert analysis.diff is not None
+    removed, added = changed_lines(analysis.diff)
+    there = {secret for _, secret in step.redactor.secrets_in(removed)}
+    kinds = sorted({kind for kind, secret in step.redactor.secrets_in(added) if secret not in there})
+    if kinds:
+        files = ", ".join(change.path for change in analysis.changes)
+        raise StepFailedError("secret_in_patch", f"the change would write a secret ({', '.join(kinds)}) into {files}")
 
 
 def _why_not(analysis: Analysis, state: ServiceState, complaints: list[str]) -> str:

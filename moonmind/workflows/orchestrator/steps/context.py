@@ -15,6 +15,7 @@ from moonmind.schemas.workflow_models import (
     ServiceState,
     StepName,
 )
+from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
     Delivery,
@@ -81,6 +82,7 @@ class StepContext:
     seconds_left: Callable[[], float]
     remember: Callable[[Progress], None]
     progress: Progress
+    redactor: Redactor
     kept: list[ArtifactInfo] = field(default_factory=list)
 
     def say(self, line: str) -> None:
