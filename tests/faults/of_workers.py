@@ -13,9 +13,10 @@ def killed_at(point: str, service: str = "good0", ends: str = "succeeded", hits:
     """`kill -9` at a failpoint, in turn at its first, second … of `hits` hits; another worker takes over."""
 
     def inject(case: Case) -> None:
-        armed = case.rig.worker(f"{point}#{case.number % hits + 1}:kill")
+        nth = point if "#" in point else f"{point}#{case.number % hits + 1}"
+        armed = case.rig.worker(f"{nth}:kill")
         case.submit(service, ends)
-        case.hit(case.rig.wait_hit(armed, point, "kill"))
+        case.hit(case.rig.wait_hit(armed, point.partition("#")[0], "kill"))
         case.rig.worker()
         case.wait_ended()
 
