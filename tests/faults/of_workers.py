@@ -23,6 +23,19 @@ def killed_at(point: str, service: str = "good0", ends: str = "succeeded", hits:
     return inject
 
 
+DELIVERIES = ("committed0", "branched0")
+
+
+def killed_in_delivery(case: Case) -> None:
+    """`kill -9` between making a commit and moving the branch to it: it is there once, and nothing of the user's is."""
+    armed = case.rig.worker("delivery.before_move:kill")
+    case.submit(DELIVERIES[case.number % len(DELIVERIES)])
+    case.hit(case.rig.wait_hit(armed, "delivery.before_move", "kill"))
+    case.rig.worker()
+    case.wait_ended()
+    case.exactly = {"builds": 1, "starts": 1}
+
+
 def kills_every_worker(case: Case) -> None:
     """A run that kills whoever takes it is given up after three, and undone."""
     rig = case.rig

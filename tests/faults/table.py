@@ -31,6 +31,7 @@ KINDS: tuple[Kind, ...] = (
     Kind("worker-killed-after-restart", killed_at("restart.after")),
     Kind("worker-killed-before-verify", killed_at("verify.before")),
     Kind("worker-killed-after-verify", killed_at("verify.after")),
+    Kind("worker-killed-in-delivery", of_workers.killed_in_delivery),
     Kind("worker-killed-before-record", killed_at("record.before_commit", hits=5)),
     Kind("worker-killed-after-record", killed_at("record.after_commit", hits=4)),
     Kind("worker-killed-after-last-record", killed_at("record.after_commit#5"), rounds=10),
