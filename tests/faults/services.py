@@ -126,7 +126,8 @@ class Service:
         approval = 'approval = { requirement = "pre-run", valid_minutes = 5 }\n' if self.sort.asks else ""
         return (
             f'[services.{self.name}]\nruntime = "process"\nworkspace = "work/{self.name}"\n'
-            f'delivery = "{self.sort.delivery}"\nallow = ["{self.sort.manifest}"]\nverify_successes = 1\ntimeouts = {{ {self.sort.timeouts} }}\n{approval}'
+            f'delivery = "{self.sort.delivery}"\nallow = ["{self.sort.manifest}"]\nverify_successes = 1\n'
+            f"timeouts = {{ {self.sort.timeouts} }}\n{approval}"
             f'[services.{self.name}.process]\ncommand = ["python", "app.py"]\ninstall = "{self.sort.install}"\n'
             f'port = {self.port}\nhealth = [{{ http = "http://127.0.0.1:{{port}}/" }}]\n'
         )
