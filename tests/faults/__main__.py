@@ -30,7 +30,7 @@ def main() -> int:
         print(f"the faults need {', and '.join(missing)}", file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: sys.exit(130))
+        signal.signal(number, lambda number, _: sys.exit(f"ended by {signal.Signals(number).name}"))
     leftovers.remove()
     began, outcomes = time.monotonic(), []
     jobs = _jobs(asked.rounds, asked.only)
