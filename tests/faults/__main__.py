@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from tests.faults import lanes
+from tests.faults import lanes, leftovers
 from tests.faults.lanes import Job, Outcome
 from tests.faults.soak import soak
 from tests.faults.table import KINDS
@@ -28,6 +29,9 @@ def main() -> int:
     if missing := [need for there, need in NEEDS.values() if not there()]:
         print(f"the faults need {', and '.join(missing)}", file=sys.stderr)
         return 2
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: sys.exit(f"ended by {signal.Signals(number).name}"))
+    leftovers.remove()
     began, outcomes = time.monotonic(), []
     jobs = _jobs(asked.rounds, asked.only)
     for outcome in lanes.run(jobs, asked.lanes, EVIDENCE):

@@ -199,6 +199,8 @@ def workspaces(facts: Facts, spec: Row) -> Problems:
             yield from _environment(service, rebuilt, repaired)
         if "image" in service:
             yield from _image(service, rebuilt)
+        if service.get("delivery", "leave") != "leave":
+            yield from _delivery(service, repaired)
         if _answers(service["url"]) != (repaired or service["healthy"]):
             yield f"{service['name']}: repaired: {repaired}, before: {service['healthy']}, and its health is otherwise"
 
@@ -212,7 +214,7 @@ def _files(service: Row, state: str) -> Problems:
     found = {
         path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in root.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not {"__pycache__", ".git"} & set(path.parts)
     }
     if found != service[state]:
         wrong = {name for name, _ in found.items() ^ service[state].items()}
@@ -233,6 +235,33 @@ def _image(service: Row, rebuilt: bool) -> Problems:
     )
     if (now != old) != rebuilt:
         yield f"{service['name']}: its image is {now}, before the run it was {old}, rebuilt: {rebuilt}"
+
+
+def _delivery(service: Row, repaired: bool) -> Problems:
+    """One commit more that holds the repair and nothing else; what the user has not committed is as it was."""
+    (manifest,) = [name for name in service["before"] if service["before"][name] != service["after"][name]]
+    own = service["delivery"] == "commit"
+    refs = _git(service, "for-each-ref", "--format=%(refname)", "refs/heads").split()
+    ref = "HEAD" if own else next((ref for ref in refs if "/moonmind/" in ref), "HEAD")
+    commits = _git(service, "rev-list", "--count", "--all").strip()
+    changed = _git(service, "diff", "--name-only", f"{ref}~1", ref).split() if repaired and commits == "2" else []
+    status = _git(service, "status", "--porcelain").splitlines()
+    wanted = ["2", [manifest], [" M notes.txt", *([f" M {manifest}"] if not own else [])]]
+    if [commits, changed, status] != (wanted if repaired else ["1", [], [" M notes.txt"]]):
+        yield f"{service['name']}: repaired: {repaired}, {commits} commits that changed {changed}, status {status}"
+    if (
+        repaired
+        and hashlib.sha256(_git(service, "show", f"{ref}:{manifest}").encode()).hexdigest()
+        != (service["after"][manifest])
+    ):
+        yield f"{service['name']}: what is committed is not the repair"
+    if list(Path(service["workspace"], ".git").rglob("*.lock")):
+        yield f"{service['name']}: a lock was left in its repository"
+
+
+def _git(service: Row, *args: str) -> str:
+    done = subprocess.run(["git", "-C", service["workspace"], *args], capture_output=True, text=True, check=True)
+    return done.stdout
 
 
 def _answers(url: str) -> bool:

@@ -86,6 +86,8 @@ class Box:
             self._compose("down", "--volumes", "--timeout", "0")
             for name in self._docker("image", "ls", "--quiet", "--filter", f"reference={self.image}*").split():
                 self._docker("image", "rm", "--force", name)
+            label = f"label=com.docker.compose.project={self.project}"  # what runs built has lost its name meanwhile
+            self._docker("image", "prune", "--force", "--filter", label)
 
     def old_image(self) -> str | None:
         return self._docker("image", "ls", "--no-trunc", "--quiet", f"{self.image}:old").strip() or None

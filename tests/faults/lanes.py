@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -14,6 +15,7 @@ from multiprocessing.queues import Queue
 from pathlib import Path
 
 from tests.faults.case import Case
+from tests.faults.nursery import end_with_parent
 from tests.faults.rig import Rig, new_project
 from tests.faults.table import KINDS
 
@@ -80,7 +82,8 @@ def run(jobs: list[Job], lanes: int, evidence: Path) -> Iterator[Outcome]:
 
 
 def _lane(waiting: Queue[Job | None], done: Queue[Outcome | str], evidence: str) -> None:
-    signal.signal(signal.SIGTERM, lambda *_: (_ for _ in ()).throw(SystemExit(1)))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    end_with_parent(signal.SIGTERM)
     rig = None
     try:
         while (job := waiting.get()) is not None:
@@ -101,7 +104,8 @@ def _lane(waiting: Queue[Job | None], done: Queue[Outcome | str], evidence: str)
 
 
 def _new_rig() -> Rig:
-    rig = Rig(Path(tempfile.mkdtemp(prefix="mmfaults-")).resolve(), new_project())
+    project = new_project()
+    rig = Rig(Path(tempfile.mkdtemp(prefix=f"{project}-")).resolve(), project)
     try:
         rig.start()
     except BaseException:

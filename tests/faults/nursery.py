@@ -20,7 +20,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    _end_with_parent()
+    end_with_parent()
     _import_everything()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for what ends: the kernel reaps it
     print("ready", flush=True)
@@ -41,7 +41,7 @@ def _import_everything() -> None:
 def _become(order: dict[str, Any]) -> None:
     """Run the module as the interpreter would; its SystemExit ends this process."""
     os.setsid()
-    _end_with_parent()
+    end_with_parent()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(order["env"])
@@ -55,9 +55,9 @@ def _become(order: dict[str, Any]) -> None:
     runpy.run_module(order["argv"][0], run_name="__main__", alter_sys=True)
 
 
-def _end_with_parent() -> None:
+def end_with_parent(number: signal.Signals = signal.SIGKILL) -> None:
     """Nothing stays when the suite is killed."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,7 @@ def answer_lost_at_record(case: Case) -> None:
         case.wait_ended()
         assert worker.alive
         case.exactly = {"builds": 1, "starts": 1}
+        case.check()  # while the worker still reaches the database, where it finds out what became of its commit
     finally:
         relay.close()
 

@@ -85,6 +85,7 @@ def fill(disk: Path) -> None:
 
 FULL_AT = (
     ("analyze.before_plan", "failed/disk_full"),
+    ("claim.after_commit#2", "failed/disk_full"),
     ("patch.before_write", "succeeded"),
     ("build.before", "succeeded"),
     ("restart.after", "succeeded"),
@@ -99,7 +100,7 @@ def disk_full(case: Case) -> None:
     with small_disk(case) as disk:
         worker = rig.worker(f"{point}:stop", MOONMIND_ORCHESTRATOR__ARTIFACT_ROOT=str(disk))
         case.submit("good0", ending)
-        case.hit(rig.wait_hit(worker, point, "stop"))
+        case.hit(rig.wait_hit(worker, point.partition("#")[0], "stop"))
         fill(disk)
         case.hit(f"{os.statvfs(disk).f_bavail} blocks left")
         worker.send(signal.SIGCONT)

@@ -13,13 +13,27 @@ def killed_at(point: str, service: str = "good0", ends: str = "succeeded", hits:
     """`kill -9` at a failpoint, in turn at its first, second … of `hits` hits; another worker takes over."""
 
     def inject(case: Case) -> None:
-        armed = case.rig.worker(f"{point}#{case.number % hits + 1}:kill")
+        nth = point if "#" in point else f"{point}#{case.number % hits + 1}"
+        armed = case.rig.worker(f"{nth}:kill")
         case.submit(service, ends)
-        case.hit(case.rig.wait_hit(armed, point, "kill"))
+        case.hit(case.rig.wait_hit(armed, point.partition("#")[0], "kill"))
         case.rig.worker()
         case.wait_ended()
 
     return inject
+
+
+DELIVERIES = ("committed0", "branched0")
+
+
+def killed_in_delivery(case: Case) -> None:
+    """`kill -9` between making a commit and moving the branch to it: it is there once, and nothing of the user's is."""
+    armed = case.rig.worker("delivery.before_move:kill")
+    case.submit(DELIVERIES[case.number % len(DELIVERIES)])
+    case.hit(case.rig.wait_hit(armed, "delivery.before_move", "kill"))
+    case.rig.worker()
+    case.wait_ended()
+    case.exactly = {"builds": 1, "starts": 1}
 
 
 def kills_every_worker(case: Case) -> None:

@@ -44,7 +44,7 @@ lease_seconds = {LEASE_SECONDS}
 reaper_seconds = {REAPER_SECONDS}
 log_limit = 1048576
 """
-BOXES = {"box": "analyze = 10, rollback = 20", "brief": "analyze = 20, build = 3, rollback = 20"}
+BOXES = {"box": "analyze = 12, rollback = 20", "brief": "analyze = 20, build = 3, rollback = 20"}
 """Services in containers, with their time-outs."""
 PEOPLE = ("ann", "ben")
 """Who may approve."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +74,15 @@ class Sort:
     healthy: bool = False
     extra: str = ""
     asks: bool = False
+    delivery: str = "leave"
 
 
 GOOD = Sort(IMPORT + SERVE % "200 OK")
 BAD = Sort(IMPORT + SERVE % "503 No", timeouts="verify = 1")
 ASKING = Sort(IMPORT + SERVE % "200 OK", asks=True)
-BRIEF = Sort(IMPORT + SERVE % "200 OK", timeouts="analyze = 5, restart = 3, rollback = 20")
+COMMITTED = Sort(IMPORT + SERVE % "200 OK", delivery="commit")
+BRANCHED = Sort(IMPORT + SERVE % "200 OK", delivery="branch")
+BRIEF = Sort(IMPORT + SERVE % "200 OK", timeouts="analyze = 8, restart = 4, rollback = 20")
 SOUND = Sort(SERVE % "200 OK", healthy=True)
 HOSTILE = Sort(
     IMPORT + SERVE % "200 OK", "pyproject.toml", PYPROJECT.format("").encode(),
@@ -89,6 +93,8 @@ SORTS = {
     **{f"bad{n}": BAD for n in range(2)},
     **{f"sound{n}": SOUND for n in range(2)},
     "asking0": ASKING,
+    "committed0": COMMITTED,
+    "branched0": BRANCHED,
     "brief0": BRIEF,
     "hostile": HOSTILE,
 }
@@ -120,7 +126,8 @@ class Service:
         approval = 'approval = { requirement = "pre-run", valid_minutes = 5 }\n' if self.sort.asks else ""
         return (
             f'[services.{self.name}]\nruntime = "process"\nworkspace = "work/{self.name}"\n'
-            f'allow = ["{self.sort.manifest}"]\nverify_successes = 1\ntimeouts = {{ {self.sort.timeouts} }}\n{approval}'
+            f'delivery = "{self.sort.delivery}"\nallow = ["{self.sort.manifest}"]\nverify_successes = 1\n'
+            f"timeouts = {{ {self.sort.timeouts} }}\n{approval}"
             f'[services.{self.name}.process]\ncommand = ["python", "app.py"]\ninstall = "{self.sort.install}"\n'
             f'port = {self.port}\nhealth = [{{ http = "http://127.0.0.1:{{port}}/" }}]\n'
         )
@@ -133,10 +140,13 @@ class Service:
     def put_back(self) -> None:
         """Broken as at the beginning (its program must be stopped): files, environment, log, no trace of any run."""
         for path in self.workspace.rglob("*"):
-            if path.is_file() and path.relative_to(self.workspace).as_posix() not in self.files():
+            inside = path.relative_to(self.workspace)
+            if path.is_file() and inside.parts[0] != ".git" and inside.as_posix() not in self.files():
                 path.unlink()
         for name, content in self.files().items():
             (self.workspace / name).write_bytes(content)
+        if self.sort.delivery != "leave":
+            self._begin_repository()
         for environment in self.place.venvs.iterdir():
             if environment.name != "1":
                 shutil.rmtree(environment)
@@ -147,6 +157,17 @@ class Service:
         shutil.rmtree(self.place.kept, ignore_errors=True)
         log = "" if self.sort.healthy else BROKEN_LOG.format(app=self.workspace / "app.py")
         self.place.log.write_text(log)
+
+    def _begin_repository(self) -> None:
+        """One commit, and work that is in none."""
+        shutil.rmtree(self.workspace / ".git", ignore_errors=True)
+        notes = self.workspace / "notes.txt"
+        unfinished = notes.read_bytes()
+        notes.write_bytes(b"")
+        kim = ("-c", "user.name=kim", "-c", "user.email=kim@example.org")
+        for command in (("init", "--quiet"), ("add", "."), (*kim, "commit", "--quiet", "--message", "start")):
+            subprocess.run(["git", *command], cwd=self.workspace, check=True)
+        notes.write_bytes(unfinished)
 
     def described(self) -> dict[str, object]:
         """For the checker: what must be there after a run that repaired it, and after any other."""
@@ -159,4 +180,5 @@ class Service:
             "after": {**before, self.sort.manifest: sha256(self.sort.new)},
             "url": f"http://127.0.0.1:{self.port}/",
             "healthy": self.sort.healthy,
+            "delivery": self.sort.delivery,
         }

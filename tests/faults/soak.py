@@ -32,7 +32,8 @@ def soak(evidence: Path, tell: Callable[[str], None]) -> Outcome:
     began, outcome = time.monotonic(), Outcome("soak: worker killed every 5 s", 0, 0)
     sorts = {f"broken{number}": GOOD for number in range(BROKEN)}
     sorts |= {f"sound{number}": SOUND for number in range(SOUND_ONES)}
-    rig = Rig(Path(tempfile.mkdtemp(prefix="mmfaults-")).resolve(), new_project(), sorts)
+    project = new_project()
+    rig = Rig(Path(tempfile.mkdtemp(prefix=f"{project}-")).resolve(), project, sorts)
     try:
         rig.start()
         case = Case(rig, 0)
