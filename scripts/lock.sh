@@ -12,4 +12,4 @@ lock() {
 }
 lock services/orchestrator/requirements.txt
 lock requirements.lock --extra embedded
-lock requirements-dev.lock --extra embedded --group dev
+lock requirements-dev.lock --extra embedded --extra tracing --group dev

@@ -52,6 +52,7 @@ class OrchestratorRun(LeasedJob, Base):
         Index("ix_orchestrator_runs_open", "lock_group", "queued_at", postgresql_where=text("completed_at IS NULL")),
         Index("ix_orchestrator_runs_newest", "queued_at", "id"),
         Index("ix_orchestrator_runs_service", "target_service", "queued_at", "id"),
+        Index("ix_orchestrator_runs_status", "status", "queued_at", "id"),
         UniqueConstraint("requester", "idempotency_key"),
     )
 
@@ -220,6 +221,19 @@ class RunEvent(Base):
     hash: Mapped[str]
 
 
+class EventHead(Base):
+    """How far a subject's record goes, signed: a record that was cut or hashed anew does not fit its head."""
+
+    __tablename__ = "event_heads"
+
+    subject_kind: Mapped[str] = mapped_column(primary_key=True)
+    subject_id: Mapped[UUID] = mapped_column(primary_key=True)
+    sequence: Mapped[int]
+    hash: Mapped[str]
+    key_id: Mapped[str]
+    signature: Mapped[bytes] = mapped_column(LargeBinary)
+
+
 class OutboxMessage(Base):
     """A message asked for in the transaction that made it necessary; a dispatcher sends it, then deletes the row."""
 
@@ -251,3 +265,19 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class Session(Base):
+    """Somebody's sign-in to the pages: the hash of the cookie's secret, and the key that opened it (None: OpenID)."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (UniqueConstraint("secret_hash"), Index("ix_sessions_expires_at", "expires_at"))
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=NEW_ID)
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[UUID | None] = mapped_column(ForeignKey("api_keys.id", ondelete="CASCADE"))
+    owner: Mapped[str]
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    created_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    last_used_at: Mapped[datetime] = mapped_column(server_default=NOW)
+    expires_at: Mapped[datetime]
