@@ -12,8 +12,8 @@ from fastapi import FastAPI
 
 from api_service.api import problems, refusals, security
 from api_service.api.context import Context
-from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services, sessions
+from api_service.api.layers import layers_of
+from api_service.api.routers import approvals, artifacts, docs, health, keys, orchestrator, runs, services, sessions
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -51,14 +51,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="MoonMind Orchestrator",
         summary="Repairs a broken service from one instruction.",
         version=version("moonmind-orchestrator"),
+        docs_url=None,  # the framework's pages load their scripts from a foreign host
+        redoc_url=None,
         lifespan=lifespan,
     )
     problems.install(app)
     refusals.install(app)
     security.install(app)
-    app.add_middleware(BodyLimit, limit=settings.api.body_limit)
-    app.add_middleware(SecurityHeaders)
+    for layer in layers_of(settings.api):
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, health):
+    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, health, docs):
         app.include_router(room.router)
     return app

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fastapi import Request
 from sqlalchemy import Engine
@@ -30,7 +29,7 @@ class Context:
     def lasting(self) -> Lasting:
         """How long sessions hold."""
         api = self.settings.api
-        return Lasting(timedelta(hours=api.session_hours), timedelta(minutes=api.session_idle_minutes))
+        return Lasting.of(hours=api.session_hours, idle_minutes=api.session_idle_minutes)
 
 
 def context_of(request: Request) -> Context:

@@ -22,6 +22,11 @@ class Lasting:
     longest: timedelta
     idle: timedelta
 
+    @classmethod
+    def of(cls, *, hours: int, idle_minutes: int) -> Lasting:
+        """As the settings say it."""
+        return cls(timedelta(hours=hours), timedelta(minutes=idle_minutes))
+
 
 def open_session(engine: Engine, lasting: Lasting, key: str) -> tuple[str, SignedIn] | None:
     """The secret of a new session, which is not stored, and the session; None when the key opens nothing."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 
 from moonmind.config.errors import SettingsError
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
@@ -36,6 +37,15 @@ QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62
 PublicUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 """Scheme, host and port, without a path."""
 
+Names = Annotated[tuple[str, ...], BeforeValidator(lambda value: _split(value) if isinstance(value, str) else value)]
+"""A list in config.toml, with commas in the environment."""
+Networks = Annotated[
+    tuple[Annotated[str, AfterValidator(lambda value: str(ip_network(value)))], ...],
+    BeforeValidator(lambda value: _split(value) if isinstance(value, str) else value),
+]
+"""Addresses and networks, likewise."""
+Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour)$")]
+
 
 class Database(Table):
     """PostgreSQL."""
@@ -55,6 +65,8 @@ class Api(Table):
     """The HTTP side. `body_limit` in bytes; what lasts in seconds, where its name does not say otherwise.
 
     `public_url`: where browsers find this API, when that is not what it sees of a request itself (behind a proxy).
+    `allowed_hosts`: more names than that one and loopback's. `trusted_proxies`: addresses or networks whose
+    X-Forwarded-For counts. Rates are of one key or session, of one address without one, and of signing in.
     """
 
     host: str = "127.0.0.1"
@@ -65,6 +77,11 @@ class Api(Table):
     public_url: PublicUrl | None = None
     session_hours: int = Field(12, ge=1, le=720)
     session_idle_minutes: int = Field(60, ge=5, le=43200)
+    allowed_hosts: Names = ()
+    trusted_proxies: Networks = ()
+    rate_limit: Rate = "3000/minute"
+    rate_limit_anonymous: Rate = "300/minute"
+    sign_in_limit: Rate = "10/minute"
 
 
 class Orchestrator(Table):
@@ -114,6 +131,10 @@ class Settings(Table):
     def var(self) -> Path:
         """Absolute folder of this installation's state."""
         return self.home / "var"
+
+
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def load_settings(home: Path, env: Mapping[str, str]) -> Settings:
