@@ -8,6 +8,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from api_service.api.signing import Signer
+from moonmind.access.openid_provider import Provider
 from moonmind.access.sessions import Lasting
 from moonmind.config.settings import Settings
 from moonmind.workflows.orchestrator.toolbox import Toolbox
@@ -16,7 +17,7 @@ from moonmind.workflows.orchestrator.toolbox import Toolbox
 @dataclass(frozen=True, slots=True)
 class Context:
     """`addresses` signs the secret part of artifacts' addresses, `approval_tokens` the numbers of such tokens, `csrf`
-    those of sessions."""
+    those of sessions, `sign_ins` what a sign-in at the OpenID provider, if there is one, must come back with."""
 
     settings: Settings
     engine: Engine
@@ -24,6 +25,8 @@ class Context:
     addresses: Signer
     approval_tokens: Signer
     csrf: Signer
+    sign_ins: Signer
+    provider: Provider | None
 
     @property
     def lasting(self) -> Lasting:

@@ -16,7 +16,6 @@ from moonmind.config.settings import Api, Settings
 
 RUNS = "/orchestrator/runs"
 FIX = {"instruction": "fix the missing dependency", "target_service": "shop"}
-JSON = {"Content-Type": "application/json"}
 FORWARDED = {"X-Forwarded-For": "203.0.113.7", "X-Forwarded-Proto": "https"}
 
 Make = Callable[..., TestClient]
@@ -93,33 +92,16 @@ def test_what_a_proxy_says_counts_when_the_settings_name_it(
     assert (429 in answers) is not is_believed
 
 
-@pytest.mark.parametrize(
-    ("host", "status"),
-    [
-        ("testserver", 200),
-        ("localhost:8000", 200),
-        ("LOCALHOST", 200),
-        ("127.0.0.1:8000", 200),
-        ("[::1]:8000", 200),
-        ("moonmind.example.org", 200),
-        ("evil.example", 421),
-        ("localhost.evil.example", 421),
-        ("10.0.0.1", 421),
-        ("", 400),
-        ("a:b:c", 400),
-        ("localhost@evil.example", 400),
-        ("localhost/..", 400),
-    ],
-)
-def test_the_api_answers_under_its_own_names_only(make: Make, host: str, status: int) -> None:
-    client = _kept(make)
-    answer = client.get("/health", headers={"Host": host})
-    assert answer.status_code == status
-    assert status == 200 or answer.json()["error"] in ("host_unknown", "host_invalid")
-
-
-def _kept(make: Make) -> TestClient:
-    return make(public_url="https://moonmind.example.org")
+def test_the_api_answers_under_its_own_names_only(make: Make) -> None:
+    client = make(public_url="https://moonmind.example.org")
+    for host in ("testserver", "localhost:8000", "LOCALHOST", "127.0.0.1:8000", "[::1]:80", "moonmind.example.org"):
+        assert client.get("/health", headers={"Host": host}).status_code == 200, host
+    for host in ("evil.example", "localhost.evil.example", "10.0.0.1", "moonmind.example.org.evil.example"):
+        answer = client.get("/health", headers={"Host": host})
+        assert (answer.status_code, answer.json()["error"]) == (421, "host_unknown"), host
+    for host in ("", "a:b:c", "localhost@evil.example", "localhost/..", "localhost:99999"):
+        answer = client.get("/health", headers={"Host": host})
+        assert (answer.status_code, answer.json()["error"]) == (400, "host_invalid"), host
 
 
 def test_where_the_api_listens_everywhere_any_address_will_do_but_no_name(make: Make) -> None:
@@ -134,24 +116,17 @@ def test_a_query_has_so_many_parameters_and_no_more(client: TestClient) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "too_many_parameters")
 
 
-@pytest.mark.parametrize(
-    ("headers", "error"),
-    [
-        ({"Content-Type": "text/plain"}, "content_type"),
-        ({"Content-Type": "application/x-www-form-urlencoded"}, "content_type"),
-        ({"Content-Type": "multipart/form-data; boundary=x"}, "content_type"),
-        ({}, "content_type"),
-        ({**JSON, "Content-Encoding": "gzip"}, "content_encoding"),
-        ({**JSON, "Content-Encoding": "br"}, "content_encoding"),
-    ],
-)
-def test_a_body_is_plain_json_and_says_so(client: TestClient, headers: dict[str, str], error: str) -> None:
+def test_a_body_is_plain_json_and_says_so(client: TestClient) -> None:
     plain = json.dumps(FIX).encode()
-    body = gzip.compress(plain) if "Content-Encoding" in headers else plain
-    answer = client.post(RUNS, content=body, headers=headers)
-    assert (answer.status_code, answer.json()["error"]) == (415, error)
-    accepted = client.post(RUNS, content=plain, headers={"Content-Type": "application/json; charset=utf-8"})
-    assert accepted.status_code == 202
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "jsonx", None):
+        answer = client.post(RUNS, content=plain, headers={"Content-Type": kind} if kind else {})
+        assert (answer.status_code, answer.json()["error"]) == (415, "content_type"), kind
+    for coding in ("gzip", "br", "identity, gzip"):
+        packed = {"Content-Type": "application/json", "Content-Encoding": coding}
+        answer = client.post(RUNS, content=gzip.compress(plain), headers=packed)
+        assert (answer.status_code, answer.json()["error"]) == (415, "content_encoding"), coding
+    for kind in ("application/json; charset=utf-8", "Application/JSON", "application/merge-patch+json"):
+        assert client.post(RUNS, content=plain, headers={"Content-Type": kind}).status_code == 202, kind
 
 
 def test_every_answer_tells_browsers_to_trust_nothing(client: TestClient) -> None:

@@ -11,14 +11,16 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, text
 
+from api_service.api.signing import Signer
 from api_service.main import create_app
-from moonmind.access.keys import hash_key, make_key
+from moonmind.access.keys import ROLES, hash_key, make_key
 from moonmind.access.repository import KeyRepository
 from moonmind.access.sessions import Lasting, open_session
 from moonmind.config.settings import Settings
 
 COLUMNS = ("nobody", "viewer", "operator", "approver", "admin", "cookie", "revoked", "expired")
-"""`cookie`: an admin's session without the proof that each change needs. The last two are keys of admins."""
+"""The people send their keys and, to pages (`/ui/…`), a session's cookie and the proof that each change needs. `cookie`
+is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened."""
 TABLE = """
 GET    /docs                                                        200 200 200 200 200 200 200 200
 GET    /health                                                      200 200 200 200 200 200 200 200
@@ -46,6 +48,8 @@ DELETE /sessions                                                    401 200 200 
 POST   /sessions                                                    401 401 401 401 401 401 401 401
 DELETE /sessions/current                                            401 404 404 404 404 403 401 401
 GET    /sessions/current                                            401 404 404 404 404 200 401 401
+GET    /ui/sign-in/oidc                                                 404 404 404 404 404 404 404 404
+GET    /ui/sign-in/oidc/callback                                        404 404 404 404 404 404 404 404
 """
 NO_RUN = "00000000-0000-0000-0000-000000000000"
 NAMES = {"run_id": NO_RUN, "artifact_id": NO_RUN, "approval_id": NO_RUN, "key_id": NO_RUN, "service": "shop"}
@@ -75,19 +79,23 @@ def calls_of(app: FastAPI) -> Iterator[str]:
             yield from (f"{method} {one.path}" for method in one.methods - {"HEAD"})
 
 
-def headers_of(database: Engine) -> dict[str, dict[str, str]]:
-    """What each kind of caller sends."""
-    keys = {name: make_key(uuid.uuid4().bytes + uuid.uuid4().bytes) for name in COLUMNS[1:]}
+def headers_of(database: Engine, csrf: Signer) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    """What each kind of caller sends to the API, and to pages."""
+    found: dict[str, tuple[dict[str, str], dict[str, str]]] = {"nobody": ({}, {})}
+    for name in COLUMNS[1:]:
+        key = make_key(uuid.uuid4().bytes + uuid.uuid4().bytes)
+        with database.begin() as connection:
+            role = name if name in ROLES else "admin"
+            KeyRepository(connection).add_unless_known(name, "test", [role], hash_key(key))
+        opened = open_session(database, Lasting.of(hours=1, idle_minutes=5), key)
+        assert opened is not None
+        cookie = {"Cookie": f"moonmind_session={opened[0]}"}
+        with_proof = {**cookie, "X-CSRF-Token": csrf.sign(str(opened[1].session_id))}
+        found[name] = (cookie, cookie) if name == "cookie" else ({"Authorization": f"Bearer {key}"}, with_proof)
     with database.begin() as connection:
-        for name, key in keys.items():
-            roles = [name if name in COLUMNS[1:5] else "admin"]
-            KeyRepository(connection).add_unless_known(name, "test", roles, hash_key(key))
         connection.execute(text("UPDATE api_keys SET revoked_at = now() WHERE owner = 'revoked'"))
         connection.execute(text("UPDATE api_keys SET expires_at = now() WHERE owner = 'expired'"))
-    opened = open_session(database, Lasting.of(hours=1, idle_minutes=5), keys.pop("cookie"))
-    assert opened is not None
-    by_key = {name: {"Authorization": f"Bearer {key}"} for name, key in keys.items()}
-    return {"nobody": {}, "cookie": {"Cookie": f"moonmind_session={opened[0]}"}, **by_key}
+    return found
 
 
 def test_every_call_has_a_row_and_every_row_a_call() -> None:
@@ -97,23 +105,26 @@ def test_every_call_has_a_row_and_every_row_a_call() -> None:
 
 
 def test_nobody_changes_anything_without_a_valid_key_or_a_session_with_proof() -> None:
-    """Nobody at all but signs in, for which it takes a key."""
+    """Nobody but who signs in, for which it takes a key. Pages lead to the sign-in."""
     for call, statuses in rows().items():
         if not call.startswith("GET ") and call not in ("POST /sessions", "POST /ui/sign-in"):
             answers = dict(zip(COLUMNS, statuses, strict=True))
-            assert [answers[who] for who in ("nobody", "revoked", "expired", "cookie")] == [401, 401, 401, 403], call
+            refused = 303 if " /ui/" in call else 401
+            assert [answers[who] for who in ("nobody", "revoked", "expired")] == [refused] * 3, call
+            assert answers["cookie"] == 403, call
 
 
 def test_each_kind_of_caller_gets_the_answers_of_its_column(settings: Settings, database: Engine) -> None:
     often = {"rate_limit_anonymous": "9999/minute", "sign_in_limit": "9999/minute"}
     app = create_app(settings.model_copy(update={"api": settings.api.model_copy(update=often)}))
     with TestClient(app, raise_server_exceptions=False, follow_redirects=False) as client:
-        callers = headers_of(database)
+        callers = headers_of(database, app.state.context.csrf)
 
         def answer(call: str, who: str) -> int:
             method, path = call.split()
-            body = {"json": BODIES[call]} if call in BODIES else {}
-            return client.request(method, path.format(**NAMES), headers=callers[who], **body).status_code
+            is_page = path.startswith("/ui/")
+            body = {"data" if is_page else "json": BODIES[call]} if call in BODIES else {}
+            return client.request(method, path.format(**NAMES), headers=callers[who][is_page], **body).status_code
 
         found = {call: [answer(call, who) for who in COLUMNS] for call in rows()}
     assert written(found) == written(rows())
