@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from api_service.api import problems, refusals
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
+from api_service.api.live.ending import kept_open
+from api_service.api.live.hub import Hub
+from api_service.api.routers import approvals, artifacts, events, health, keys, orchestrator, runs, services
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -21,7 +23,7 @@ from moonmind.config.known_secrets import make_redactor
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
-from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.bootstrap import make_database, make_listener, make_toolbox
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +44,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
-        app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
-        yield
+        answers = Signer(secret, "approval")
+        hub = Hub(tools.artifacts, settings.api.event_streams)
+        listener = make_listener(engine, hub.tell, hub.tell_all)
+        app.state.context = Context(settings, engine, tools, addresses, answers, hub, listener)
+        async with kept_open(hub, listener):
+            yield
         engine.dispose()
 
     app = FastAPI(
@@ -57,6 +63,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, health):
+    for room in (runs, events, orchestrator, approvals, artifacts, services, keys, health):
         app.include_router(room.router)
     return app

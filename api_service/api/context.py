@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fastapi import Request
 from sqlalchemy import Engine
 
+from api_service.api.live.hub import Hub
 from api_service.api.signing import Signer
 from moonmind.config.settings import Settings
+from moonmind.engine.notices import EventListener
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 
@@ -21,6 +23,8 @@ class Context:
     tools: Toolbox
     addresses: Signer
     approval_tokens: Signer
+    live: Hub
+    listener: EventListener
 
 
 def context_of(request: Request) -> Context:

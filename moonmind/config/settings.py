@@ -49,13 +49,14 @@ class Broker(Table):
 
 
 class Api(Table):
-    """The HTTP side. `body_limit` in bytes, what lasts in seconds."""
+    """The HTTP side. `body_limit` in bytes, what lasts in seconds; `event_streams` open at once in one process."""
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     body_limit: int = Field(65536, ge=1024, le=16 * 1024 * 1024)
     download_ttl: int = Field(900, ge=10, le=86400)
     approval_token_ttl: int = Field(900, ge=10, le=86400)
+    event_streams: int = Field(64, ge=1, le=10_000)
 
 
 class Orchestrator(Table):
