@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import partial
 from types import FrameType
 
 from api_service.api.live.hub import Hub
@@ -20,7 +21,7 @@ async def kept_open(hub: Hub, listener: EventListener) -> AsyncIterator[None]:
     """Within the block streams are told of new events; they end as soon as the process is to."""
     loop = asyncio.get_running_loop()
     listening = asyncio.create_task(listener.run())
-    with before_the_end(lambda: loop.call_soon_threadsafe(hub.close)):
+    with before_the_end(partial(loop.call_soon_threadsafe, hub.close)):
         try:
             yield
         finally:
@@ -31,7 +32,7 @@ async def kept_open(hub: Hub, listener: EventListener) -> AsyncIterator[None]:
 
 
 @contextmanager
-def before_the_end(call: Callable[[], None]) -> Iterator[None]:
+def before_the_end(call: Callable[[], object]) -> Iterator[None]:
     """Within the block, `call` comes before what the server does about SIGINT and SIGTERM.
 
     Signals go to the main thread only; a server in another one is told to end in other ways.

@@ -10,7 +10,16 @@ from sqlalchemy import Engine
 
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator.attempt import log_name
-from moonmind.workflows.orchestrator.event_stream import CHUNK, FINISHED, STARTED, Batch, EventId, Recorded, next_batch
+from moonmind.workflows.orchestrator.event_stream import (
+    BEGINNING,
+    CHUNK,
+    FINISHED,
+    STARTED,
+    Batch,
+    EventId,
+    Recorded,
+    next_batch,
+)
 from moonmind.workflows.orchestrator.ports import ArtifactStore
 from moonmind.workflows.orchestrator.read_models import list_events
 
@@ -25,7 +34,7 @@ class RunReader:
     engine: Engine
     artifacts: ArtifactStore
     run: UUID
-    since: EventId = EventId()
+    since: EventId = BEGINNING
     _events: Sequence[Recorded] = ()
 
     def is_known(self) -> bool:

@@ -8,7 +8,8 @@ import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 
-from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse, format_sse_event
+from fastapi.responses import StreamingResponse
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.types import Message, Send
@@ -33,7 +34,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeoutError)
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """Somebody who follows one run. `is_welcome` asks whether they still may; `is_told` whether new events are heard of."""
+    """Somebody who follows one run. `is_welcome` asks whether they still may; `is_told`: new events are heard of."""
 
     hub: Hub
     waiter: Waiter
@@ -79,8 +80,13 @@ class Follower:
             return True  # nothing can be read now either
 
 
-class EventStream(EventSourceResponse):
-    """An endless answer that does not wait for ever for a client that takes nothing."""
+class EventStream(StreamingResponse):
+    """An endless answer that does not wait for ever for a client that takes nothing.
+
+    Not the framework's own: that one is for routes that can answer nothing but a stream.
+    """
+
+    media_type = "text/event-stream"
 
     async def stream_response(self, send: Send) -> None:
         async def send_in_time(message: Message) -> None:

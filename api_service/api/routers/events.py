@@ -18,7 +18,7 @@ from api_service.api.routing import PROBLEM, REFUSALS, Use
 from api_service.api.security import Viewer, bearer, current_person
 from moonmind.access.keys import may
 from moonmind.workflows.orchestrator.approvals import RunNotFoundError
-from moonmind.workflows.orchestrator.event_stream import EventId, parse_event_id
+from moonmind.workflows.orchestrator.event_stream import BEGINNING, EventId, parse_event_id
 
 HEADERS = {"X-Accel-Buffering": "no"}
 """Proxies that know it pass each event on at once."""
@@ -87,7 +87,7 @@ def follow_run(
 def _since(reader: RunReader, text: str | None) -> EventId:
     """The id that the client has. Problem 422 when this run's stream has no such id."""
     if text is None:
-        return EventId()
+        return BEGINNING
     try:
         since = parse_event_id(text)
     except ValueError:

@@ -41,6 +41,10 @@ class EventId:
         return self.step == OVER
 
 
+BEGINNING = EventId()
+"""Nothing was sent yet."""
+
+
 def parse_event_id(text: str) -> EventId:
     """What `str` made of an id. Raises ValueError."""
     found = _ID.fullmatch(text)
@@ -93,7 +97,7 @@ ReadLog = Callable[[StepName, int, int], bytes]
 
 
 def next_batch(events: Sequence[Recorded], since: EventId, read_log: ReadLog) -> Batch:
-    """What comes after `since`, no more than one chunk of a log. That of `since` itself, if it has one, is in `events`."""
+    """What comes after `since`, no more than one chunk of a log. `events` hold that of `since` too, if it has one."""
     sent: list[Sent] = []
     for event in events:
         if event.sequence < since.sequence:

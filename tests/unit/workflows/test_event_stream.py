@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator.event_stream import (
+    BEGINNING,
     BOUNDARIES,
     CHUNK,
     LONGEST_LINE,
@@ -63,7 +64,7 @@ class Diary:
     def next(self, since: EventId) -> Batch:
         return next_batch(self.events(), since, self.read)
 
-    def rest(self, since: EventId = EventId()) -> Iterator[Sent]:
+    def rest(self, since: EventId = BEGINNING) -> Iterator[Sent]:
         """All there is after an id."""
         while (batch := self.next(since)).sent or batch.more:
             yield from batch.sent
@@ -121,7 +122,7 @@ def test_while_a_step_is_on_its_log_is_sent_by_whole_lines_and_nothing_after_it(
     diary.start(StepName.BUILD)
     diary.write(b"one\nhalf a li")
     diary.add("cancel_requested")
-    batch = diary.next(EventId())
+    batch = diary.next(BEGINNING)
     assert [str(event.id) for event in batch.sent] == ["1.-.0", "1.build.4"]
     assert (batch.more, batch.log) == (False, LogEnd(StepName.BUILD, 1, 13))
     assert diary.next(batch.sent[-1].id) == Batch((), log=LogEnd(StepName.BUILD, 1, 13))
@@ -134,14 +135,14 @@ def test_whatever_ends_an_attempt_ends_its_log(boundary: str) -> None:
     diary.write(b"half a line")
     diary.add(boundary, step="build", attempt=2)
     diary.logs["build", 2] = b""
-    assert [event.data.get("text") for event in diary.next(EventId()).sent[:2]] == [None, "half a line"]
+    assert [event.data.get("text") for event in diary.next(BEGINNING).sent[:2]] == [None, "half a line"]
 
 
 def test_a_long_log_comes_in_batches() -> None:
     diary = Diary()
     diary.start(StepName.BUILD)
     diary.write(b"0123456789abcde\n" * (CHUNK // 16) + b"last\n")
-    batch = diary.next(EventId())
+    batch = diary.next(BEGINNING)
     assert (len(batch.sent), batch.more, batch.log) == (1 + CHUNK // 16, True, None)
     assert [event.data["text"] for event in diary.next(batch.sent[-1].id).sent] == ["last"]
 
@@ -176,8 +177,11 @@ def test_an_id_is_read_as_it_was_written(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "7", "7.-", "7.-.1", "7.end.1", "7.build.0", "0.-.0", "07.-.0", "7.sell.3", "7.build.01", "-7.-.0", "7.build.-1"]
-    + ["7.-.0 ", "7.-.0\n", "٧.-.0", "7.build.١", "9999999999.-.0", "7.build.9999999999999999999", "x" * 10_000],
+    [
+        *("", "7", "7.-", "7.-.1", "7.end.1", "7.build.0", "0.-.0", "07.-.0", "7.sell.3", "7.build.01", "-7.-.0"),
+        *("7.build.-1", "7.-.0 ", "7.-.0\n", "٧.-.0", "7.build.١", "9999999999.-.0", "7.build.9999999999999999999"),
+        "x" * 10_000,
+    ],
 )
 def test_what_is_no_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an id"):
@@ -186,7 +190,9 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 
 # --- any history, any cut ---------------------------------------------------------------------------------
 
-TEXT = st.lists(st.sampled_from([b"a", b"\n", b"\r\n", "é".encode(), b"\xff", b"x" * 5000, b"y" * 70_000])).map(b"".join)
+TEXT = st.lists(st.sampled_from([b"a", b"\n", b"\r\n", "é".encode(), b"\xff", b"x" * 5000, b"y" * 70_000])).map(
+    b"".join
+)
 ACT = st.one_of(
     st.builds(lambda data: lambda diary: diary.write(data), TEXT),
     st.sampled_from(["plan_made", "cancel_requested", "approval_given", "step_finished", "approval_needed"]).map(
@@ -205,7 +211,7 @@ def test_any_history_read_while_it_happens_and_cut_anywhere_is_the_one_read_at_t
 
     def read(keep: int | None) -> None:
         """One batch, of which so many arrive before the connection is cut."""
-        since = parse_event_id(str(seen[-1].id)) if seen else EventId()
+        since = parse_event_id(str(seen[-1].id)) if seen else BEGINNING
         seen.extend(diary.next(since).sent[:keep])
 
     diary.add("run_created")
