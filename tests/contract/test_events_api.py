@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 import pytest
 from sqlalchemy import Engine, text
+from starlette.types import Message
 
+from api_service.api.live.stream import EventStream
 from moonmind.config.settings import Settings
 from moonmind.workflows.orchestrator.ports import Command, Execute
 from tests.servers import answers, api, free_port, running, until
@@ -100,9 +104,9 @@ def test_a_long_record_is_told_whole(protected: Protected) -> None:
     front = protected()
     front.house.runtime.build = speaking(front.house, "%s\\n" * 3 + "x" * 9000)  # type: ignore[method-assign]
     run = front.waiting()
-    for _ in range(220):
-        with front.house.tools.store.transaction() as runs:
-            runs.lock(UUID(run))
+    with front.house.tools.store.transaction() as runs:
+        runs.lock(UUID(run))
+        for _ in range(220):
             runs.add_event(UUID(run), "ben", "approval_refused", {})
     assert front.answer("ann", run).status_code == 200
     front.house.deliver()
@@ -295,11 +299,26 @@ def test_a_stream_ends_after_its_longest_time_and_goes_on_in_another(
     monkeypatch.setattr("api_service.api.live.stream.HEARTBEAT_SECONDS", 0.1)
     monkeypatch.setattr("api_service.api.live.stream.LONGEST_SECONDS", 0.3)
     run = live.house.submit()
-    with live.listening(run) as coming:
-        (created,) = coming
+    headers = {"Authorization": f"Bearer {live.keys['vic']}"}
+    body = httpx.get(f"{live.url}{RUNS}/{run}/events", headers=headers, timeout=30, trust_env=False).text
+    assert ": ping\n\n" in body
+    (created,) = parse(body)
     live.house.deliver()
     with live.listening(run, created.id) as coming:
         assert next(coming).short == "step_started"
+
+
+def test_a_client_that_takes_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_service.api.live.stream.SLOWEST_SECONDS", 0.05)
+
+    async def events_without_end() -> AsyncIterator[bytes]:
+        while True:
+            yield b": ping\n\n"
+
+    async def takes_nothing(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    asyncio.run(EventStream(events_without_end()).stream_response(takes_nothing))
 
 
 def test_events_come_while_nobody_tells_of_them(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
