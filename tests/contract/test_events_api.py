@@ -27,6 +27,7 @@ from tests.support.front import RUNS, Front, make_keys, serving, settings_of
 from tests.support.house import House
 
 Protected = Callable[..., Front]
+LISTENS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 
 
 def events(front: Front, run: str, last: str | None = None, who: str = "vic") -> list[Heard]:
@@ -212,7 +213,8 @@ def slow_build(house: House) -> SlowBuild:
     return build
 
 
-def test_lines_come_while_the_step_is_on_to_all_who_listen(live: Live) -> None:
+def test_lines_come_while_the_step_is_on_to_all_who_listen(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api_service.api.live.stream.HEARTBEAT_SECONDS", 600)  # nothing is found by chance
     build, run = slow_build(live.house), live.house.submit()
     with live.listening(run) as first, live.listening(run) as second, meanwhile(live.house.deliver):
         assert next(first).short == "run_created"
@@ -238,19 +240,18 @@ def test_what_happens_while_a_step_is_on_comes_after_its_log(live: Live) -> None
     assert rest.index("approval_refused") == rest.index("step_finished") - 1
 
 
-@pytest.mark.parametrize("length", [1, 3])
-def test_a_live_stream_cut_again_and_again_is_the_one_read_later(live: Live, length: int) -> None:
+def test_a_live_stream_cut_again_and_again_is_the_one_read_later(live: Live) -> None:
     live.house.runtime.build = speaking(live.house, "a line\\n" * 20)  # type: ignore[method-assign]
     run = live.house.submit()
     with meanwhile(live.house.deliver):
-        heard = live.cut(run, itertools.repeat(length))
+        heard = live.cut(run, itertools.cycle([1, 2]))
     assert heard == live.cut(run, itertools.repeat(10_000))
 
 
 def test_a_writer_that_never_rests_leaves_no_seam(live: Live) -> None:
     """The stream goes from what is stored to what happens now again and again, while both are written to."""
     live.house.runtime.build = lambda execute: [  # type: ignore[method-assign, assignment]
-        execute(Command(("/usr/bin/printf", f"line {number}\\nhalf"))) for number in range(30)
+        execute(Command(("/usr/bin/printf", f"line {number}\\nhalf"))) for number in range(20)
     ]
     run = live.house.submit()
     with meanwhile(live.house.deliver):
@@ -329,25 +330,31 @@ def test_events_come_while_nobody_tells_of_them(live: Live, monkeypatch: pytest.
     with live.listening(run) as coming:
         assert next(coming).short == "run_created"
         with live.house.database.begin() as connection:
-            listens = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
-            assert connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM ({listens}) AS one")).all()
+            assert connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM ({LISTENS}) AS one")).all()
         with meanwhile(live.house.deliver):
             assert list(coming)[-1].kind == "end"
 
 
-def test_the_listening_connection_comes_back_by_itself(live: Live) -> None:
+@pytest.mark.parametrize(
+    "disturbance",
+    [f"SELECT pg_terminate_backend(pid) FROM ({LISTENS}) AS one", "NOTIFY moonmind_events, 'nonsense'"],
+    ids=["cut", "nonsense"],
+)
+def test_the_listening_connection_comes_back_by_itself(
+    live: Live, disturbance: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api_service.api.live.stream.HEARTBEAT_SECONDS", 600)
     run = live.house.submit()
-    listens = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 
     def listeners() -> set[int]:
         with live.house.database.connect() as connection:
-            return set(connection.execute(text(listens)).scalars())
+            return set(connection.execute(text(LISTENS)).scalars())
 
     until(lambda: bool(listeners()), seconds=30, what="the API listens")
     before = listeners()
     with live.listening(run) as coming:
         with live.house.database.begin() as connection:
-            connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM ({listens}) AS one"))
+            connection.execute(text(disturbance))
         until(lambda: bool(listeners() - before), seconds=30, what="the API listens again")
         with meanwhile(live.house.deliver):
             assert list(coming)[-1].kind == "end"
