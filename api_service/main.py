@@ -13,10 +13,13 @@ from fastapi import FastAPI
 from api_service.api import problems, refusals, security
 from api_service.api.context import Context
 from api_service.api.layers import layers_of
+from api_service.api.live.ending import kept_open
+from api_service.api.live.hub import Hub
 from api_service.api.routers import (
     approvals,
     artifacts,
     docs,
+    events,
     health,
     keys,
     oidc,
@@ -33,7 +36,7 @@ from moonmind.config.known_secrets import make_redactor
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
-from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.bootstrap import make_database, make_listener, make_toolbox
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         configure_logging(make_redactor(settings, os.environ))  # both keys exist from now on
         tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
+        hub = Hub(tools.artifacts, settings.api.event_streams)
+        listener = make_listener(engine, hub.tell, hub.tell_all)
         app.state.context = Context(
             settings,
             engine,
@@ -62,8 +67,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             csrf=Signer(secret, "csrf"),
             sign_ins=Signer(secret, "sign-in", oidc.SIGN_IN_SECONDS),
             provider=Provider(settings.oidc) if settings.oidc.issuer else None,
+            live=hub,
+            listener=listener,
         )
-        yield
+        async with kept_open(hub, listener):
+            yield
         engine.dispose()
 
     app = FastAPI(
@@ -80,6 +88,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for layer in layers_of(settings.api):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, oidc, health, docs):
+    for room in (runs, events, orchestrator, approvals, artifacts, services, keys, sessions, oidc, health, docs):
         app.include_router(room.router)
     return app

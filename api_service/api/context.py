@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from fastapi import Request
 from sqlalchemy import Engine
 
+from api_service.api.live.hub import Hub
 from api_service.api.signing import Signer
 from moonmind.access.openid_provider import Provider
 from moonmind.access.sessions import Lasting
 from moonmind.config.settings import Settings
+from moonmind.engine.notices import EventListener
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 
@@ -27,6 +29,8 @@ class Context:
     csrf: Signer
     sign_ins: Signer
     provider: Provider | None
+    live: Hub
+    listener: EventListener
 
     @property
     def lasting(self) -> Lasting:

@@ -83,6 +83,7 @@ class Api(Table):
     `public_url`: where browsers find this API, when that is not what it sees of a request itself (behind a proxy).
     `allowed_hosts`: more names than that one and loopback's. `trusted_proxies`: addresses or networks whose
     X-Forwarded-For counts. Rates are of one key or session, of one address without one, and of signing in.
+    `event_streams`: open at once in one process.
     """
 
     host: str = "127.0.0.1"
@@ -98,6 +99,7 @@ class Api(Table):
     rate_limit: Rate = "3000/minute"
     rate_limit_anonymous: Rate = "300/minute"
     sign_in_limit: Rate = "10/minute"
+    event_streams: int = Field(64, ge=1, le=10_000)
 
 
 class Oidc(Table):
