@@ -38,8 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if ensure_admin_key(engine, file):
             log.info("first start: made an admin key, in %s", file)
         secret = signing_key(settings.var / "signing.key")
-        configure_logging(make_redactor(settings, os.environ))  # both keys exist from now on
         tools = make_toolbox(settings, engine)
+        configure_logging(make_redactor(settings, os.environ))  # all keys exist from now on
         keep_configured_gates(tools)
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
         app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
