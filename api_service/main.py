@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from api_service.api import problems, refusals
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
+from api_service.api.routers import approvals, artifacts, evidence, health, keys, orchestrator, runs, services
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -57,6 +57,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, health):
+    for room in (runs, orchestrator, approvals, artifacts, evidence, services, keys, health):
         app.include_router(room.router)
     return app

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import httpx
@@ -59,21 +60,40 @@ class Client:
         """The bytes. Raises NotReachableError, RefusedError."""
         return self._ask("GET", path).content
 
+    def save(self, path: str, file: BinaryIO) -> None:
+        """Write the bytes to a file as they come. Raises NotReachableError, RefusedError."""
+        with self._reaching():
+            stream = httpx.stream("GET", self.url + path, headers=self._authorized(), timeout=TIMEOUT_SECONDS)
+            with stream as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer)
+                for piece in answer.iter_bytes():
+                    file.write(piece)
+
     def _call(self, method: str, path: str, **rest: Any) -> Any:
         return self._ask(method, path, **rest).json()
 
     def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any) -> httpx.Response:
-        headers = {**(headers or {}), "Authorization": f"Bearer {self.key}"}
-        try:
+        headers = {**(headers or {}), **self._authorized()}
+        with self._reaching():
             answer = httpx.request(method, self.url + path, headers=headers, timeout=TIMEOUT_SECONDS, **rest)
+        if answer.is_success:
+            return answer
+        raise _refusal(answer)
+
+    def _authorized(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
         except httpx.HTTPError as error:
             raise NotReachableError(
                 f"the API at {self.url} does not answer ({error or type(error).__name__}).\n"
                 "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
             ) from None
-        if answer.is_success:
-            return answer
-        raise _refusal(answer)
 
 
 def _refusal(answer: httpx.Response) -> click.ClickException:

@@ -202,8 +202,8 @@ class ApprovalRepository:
         written = stored.on_conflict_do_update(index_elements=["service"], set_=changed, where=where)
         number = self._connection.execute(written.returning(GateRow.id)).scalar_one_or_none()
         if number is not None:
-            event = {"actor": actor, "kind": "gate_changed", "payload": values}
-            append_event(self._connection, self._signer, GATE_SUBJECT, number, **event)
+            to = (self._connection, self._signer, GATE_SUBJECT, number)
+            append_event(*to, actor=actor, kind="gate_changed", payload=values)
 
     def _gates(self, *where: Any) -> Sequence[Mapping[str, Any]]:
         columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]

@@ -139,6 +139,14 @@ class RunStore:
         with self.engine.begin() as connection:
             yield RunRepository(connection, self._signer, self._redactor)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """For reading only: all rows as they were at one moment."""
+        with self.engine.connect() as connection:
+            reading = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with reading.begin():
+                yield reading
+
     def claim(self, run: UUID, epoch: int, step: StepName, *, owner: str, lease: float, task: str) -> ClaimedRun | None:
         """Take a step, in a transaction of its own; None when there is nothing to take now."""
         try:
