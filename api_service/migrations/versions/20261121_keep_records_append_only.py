@@ -1,4 +1,4 @@
-"""Keep records append-only, also for the program's own database user, and let no head go back."""
+"""Keep records append-only, also for the program's own database user, let no head go back, and find all approvals."""
 
 from alembic import op
 
@@ -17,6 +17,7 @@ $$
 
 
 def upgrade() -> None:
+    op.create_index("ix_approvals_subject", "approvals", ["subject_kind", "subject_id"])
     op.execute(REFUSE)
     op.execute(
         "CREATE TRIGGER run_events_append_only BEFORE UPDATE OR DELETE ON run_events"
@@ -44,3 +45,4 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER event_heads_forward_only ON event_heads")
     op.execute("DROP TRIGGER run_events_append_only ON run_events")
     op.execute("DROP FUNCTION refuse_record_change()")
+    op.drop_index("ix_approvals_subject", table_name="approvals")

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Connection, func, select, true, tuple_
 
 from api_service.db.models import (
     Approval,
@@ -142,11 +141,16 @@ def find_artifact(connection: Connection, run: UUID, artifact: UUID) -> Row | No
 
 
 def last_runs(connection: Connection) -> dict[str, Row]:
-    """The newest run of each service."""
+    """The newest run of each service: one look into the index for each, however many runs there are."""
     r = OrchestratorRun
-    newest_first = (r.target_service, r.queued_at.desc(), r.id.desc())
-    query = select(r.__table__).ext(distinct_on(r.target_service)).order_by(*newest_first)
-    return {row["target_service"]: dict(row) for row in connection.execute(query).mappings()}
+    first = select(func.min(r.target_service).label("service"))
+    services = first.cte("services", recursive=True)
+    following = select(func.min(r.target_service)).where(r.target_service > services.c.service).scalar_subquery()
+    services = services.union_all(select(following).where(services.c.service.is_not(None)))
+    newest = select(r.__table__).where(r.target_service == services.c.service)
+    newest_one = newest.order_by(r.queued_at.desc(), r.id.desc()).limit(1).lateral("newest")
+    query = select(newest_one).select_from(services.join(newest_one, true()))
+    return {row["target_service"]: row for row in _all(connection, query)}
 
 
 def lock_holders(connection: Connection) -> dict[str, UUID]:
