@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database test-faults test-soak bench-runs bench-redaction openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database test-faults test-soak bench-runs bench-api bench-redaction openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ test-soak: setup  ## 200 runs, two workers, one of them killed every five second
 BASE ?= 5a7b539
 bench-runs: setup  ## is the main job slower than at commit BASE? (ROUNDS=15; NEW=commit instead of the working tree; ARGS=--json)
 	@$(BIN)/python scripts/bench_runs.py --base $(BASE) $(if $(NEW),--new $(NEW)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(ARGS)
+
+bench-api: setup  ## do lists and details stay as fast with 100,000 runs as with 100? (ROUNDS=60; ROWS=100000; ARGS=--json)
+	@$(BIN)/python scripts/bench_api.py $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ROWS),--rows $(ROWS)) $(ARGS)
 
 bench-redaction: setup  ## is redaction fast enough? 100 MB at 20 MB/s on one core, a line of 10 MB within a second
 	@$(BIN)/python scripts/bench_redaction.py

@@ -20,6 +20,7 @@ from api_service.api.routers import (
     artifacts,
     docs,
     events,
+    evidence,
     health,
     keys,
     oidc,
@@ -53,8 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if ensure_admin_key(engine, file):
             log.info("first start: made an admin key, in %s", file)
         secret = signing_key(settings.var / "signing.key")
-        configure_logging(make_redactor(settings, os.environ))  # both keys exist from now on
         tools = make_toolbox(settings, engine)
+        configure_logging(make_redactor(settings, os.environ))  # all keys exist from now on
         keep_configured_gates(tools)
         hub = Hub(tools.artifacts, settings.api.event_streams)
         listener = make_listener(engine, hub.tell, hub.tell_all)
@@ -88,6 +89,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for layer in layers_of(settings.api):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(orchestrator.creation)
-    for room in (runs, events, orchestrator, approvals, artifacts, services, keys, sessions, oidc, health, docs):
+    for room in (
+        runs,
+        events,
+        orchestrator,
+        approvals,
+        artifacts,
+        evidence,
+        services,
+        keys,
+        sessions,
+        oidc,
+        health,
+        docs,
+    ):
         app.include_router(room.router)
     return app

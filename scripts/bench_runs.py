@@ -15,17 +15,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
-import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
+from bench.cleanup import cleaning_up, temporary_folder
 from bench.processes import BenchError
 from bench.report import SIDES, Measure, table
 from bench.servers import Broker, broker, package_index, postgres
@@ -39,7 +36,6 @@ NOISY = 1.5
 BURST = len(PEERS)
 SHORT_ONES = 2
 """Times two that a round has of the shortest measure, which the machine disturbs most."""
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _began = time.monotonic()
 
@@ -66,8 +62,8 @@ def main() -> int:
 
 
 def _bench(base: str, new: str | None, rounds: int, *, as_json: bool) -> int:
-    with _cleaning_up() as stack:
-        folder = stack.enter_context(_temporary_folder())
+    with cleaning_up(_tell) as stack:
+        folder = stack.enter_context(temporary_folder())
         _tell("copies of both trees")
         revisions = zip(SIDES, (base, new), strict=True)
         trees = [make_tree(side, revision, folder / side / "tree", _tell) for side, revision in revisions]
@@ -146,43 +142,6 @@ def _latest(*measures: Measure) -> str:
 
 def _tell(text: str) -> None:
     print(f"{time.monotonic() - _began:6.1f} s  {text}", file=sys.stderr, flush=True)
-
-
-@contextmanager
-def _cleaning_up() -> Iterator[ExitStack]:
-    """A stack that SIGTERM and a closed terminal unwind as Ctrl-C does, and that no second one disturbs."""
-    before = {number: signal.signal(number, _interrupt) for number in ENDING}
-    stack = ExitStack()
-    try:
-        yield stack
-    except BaseException:
-        _unwind(stack, before)
-        raise
-    _unwind(stack, before)
-
-
-def _unwind(stack: ExitStack, before: dict[signal.Signals, Callable[..., object] | int | None]) -> None:
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    _tell("ending what was started")
-    try:
-        stack.close()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _temporary_folder() -> Iterator[Path]:
-    folder = tempfile.mkdtemp(prefix="mmbench-")
-    try:
-        yield Path(folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

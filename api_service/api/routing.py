@@ -33,8 +33,13 @@ def rows_of(context: Context, run: UUID) -> read_models.RunRows:
     with context.engine.connect() as connection:
         rows = read_models.find_run(connection, run)
     if rows is None:
-        raise Problem(404, "run_not_found", f"there is no run {run}", "GET /orchestrator/runs lists the runs.")
+        raise no_such_run(run)
     return rows
+
+
+def no_such_run(run: UUID) -> Problem:
+    """404."""
+    return Problem(404, "run_not_found", f"there is no run {run}", "GET /orchestrator/runs lists the runs.")
 
 
 def as_approver(person: Person) -> Approver:

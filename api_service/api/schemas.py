@@ -161,6 +161,14 @@ class ServiceList(BaseModel):
     services: list[ServiceView]
 
 
+class EvidenceKey(BaseModel):
+    """`key_id`: the SHA-256, in hex, of the key's 32 bytes. `public_key`: PEM."""
+
+    key_id: str
+    algorithm: str
+    public_key: str
+
+
 class ProblemDetails(BaseModel):
     """RFC 9457, with a stable code and what to do next."""
 

@@ -151,6 +151,7 @@ class Approval(Base):
     __tablename__ = "approvals"
     __table_args__ = (
         one_of("decision", "decision", get_args(Answer)),
+        Index("ix_approvals_subject", "subject_kind", "subject_id"),
         Index(
             "uq_approvals_standing",
             *("subject_kind", "subject_id", "plan_digest", text("lower(approver)")),

@@ -140,7 +140,7 @@ def _write_beside(file: Path, content: str) -> Path:
 
 
 def signing_key(file: Path) -> str:
-    """The secret that signs addresses, made at the first start."""
+    """A secret that signs: 32 random bytes in URL-safe base64, made by whoever starts first."""
     try:
         return file.read_text(encoding="ascii").strip()
     except FileNotFoundError:

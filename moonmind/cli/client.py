@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import httpx
@@ -74,35 +74,48 @@ class Client:
     def stream(self, path: str, since: str | None) -> Iterator[Iterator[str] | None]:
         """The lines of an event stream after that id, None when there will be none. Raises NotReachableError, also in
         the middle of it, and RefusedError."""
-        headers = {"Authorization": f"Bearer {self.key}"} | ({} if since is None else {"Last-Event-ID": since})
+        headers = self._authorized() | ({} if since is None else {"Last-Event-ID": since})
         timeout = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
-        try:
-            with httpx.stream("GET", self.url + path, headers=headers, timeout=timeout) as answer:
+        with self._reaching(), httpx.stream("GET", self.url + path, headers=headers, timeout=timeout) as answer:
+            if not answer.is_success:
+                answer.read()
+                raise _refusal(answer)
+            yield None if answer.status_code == httpx.codes.NO_CONTENT else answer.iter_lines()
+
+    def save(self, path: str, file: BinaryIO) -> None:
+        """Write the bytes to a file as they come. Raises NotReachableError, RefusedError."""
+        with self._reaching():
+            stream = httpx.stream("GET", self.url + path, headers=self._authorized(), timeout=TIMEOUT_SECONDS)
+            with stream as answer:
                 if not answer.is_success:
                     answer.read()
                     raise _refusal(answer)
-                yield None if answer.status_code == httpx.codes.NO_CONTENT else answer.iter_lines()
-        except httpx.HTTPError as error:
-            raise self._away(error) from None
+                for piece in answer.iter_bytes():
+                    file.write(piece)
 
     def _call(self, method: str, path: str, **rest: Any) -> Any:
         return self._ask(method, path, **rest).json()
 
     def _ask(self, method: str, path: str, *, headers: dict[str, str] | None = None, **rest: Any) -> httpx.Response:
-        headers = {**(headers or {}), "Authorization": f"Bearer {self.key}"}
-        try:
+        headers = {**(headers or {}), **self._authorized()}
+        with self._reaching():
             answer = httpx.request(method, self.url + path, headers=headers, timeout=TIMEOUT_SECONDS, **rest)
-        except httpx.HTTPError as error:
-            raise self._away(error) from None
         if answer.is_success:
             return answer
         raise _refusal(answer)
 
-    def _away(self, error: httpx.HTTPError) -> NotReachableError:
-        return NotReachableError(
-            f"the API at {self.url} does not answer ({error or type(error).__name__}).\n"
-            "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
-        )
+    def _authorized(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise NotReachableError(
+                f"the API at {self.url} does not answer ({error or type(error).__name__}).\n"
+                "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
+            ) from None
 
 
 def _refusal(answer: httpx.Response) -> click.ClickException:

@@ -15,6 +15,7 @@ from moonmind.config.errors import SettingsError
 COMMANDS: dict[str, str] = {
     "analyze": "moonmind.cli.analyze:analyze",
     "demo": "moonmind.cli.demo:demo",
+    "evidence-key": "moonmind.cli.evidence:evidence_key",
     "gates": "moonmind.cli.gates:gates",
     "down": "moonmind.cli.stack:down",
     "up": "moonmind.cli.stack:up",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from moonmind.cli import approvals
+from moonmind.cli import approvals, evidence
 from moonmind.cli.output import json_option
 
 if TYPE_CHECKING:
@@ -36,10 +36,13 @@ def runs() -> None:
     moonmind runs approve 6f1c…
     moonmind runs cancel 6f1c…
     moonmind runs retry 6f1c… --wait
+    moonmind runs evidence 6f1c…
     """
 
 
 for command in (approvals.approve, approvals.reject, approvals.revoke, approvals.diff, approvals.token):
+    runs.add_command(command)
+for command in (evidence.evidence, evidence.verify):
     runs.add_command(command)
 
 

@@ -9,7 +9,7 @@ from moonmind.config.settings import Settings
 from moonmind.utils.redaction import Redactor
 from moonmind.utils.redaction.known import password_of_url, secrets_of_environment
 
-KEY_FILES = {"admin-key": "admin.key", "signing-key": "signing.key"}
+KEY_FILES = {"admin-key": "admin.key", "signing-key": "signing.key", "evidence-key": "evidence.key"}
 """Name of the mask → file below `var/`."""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -29,14 +29,27 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api_service.db.models import OutboxMessage, RunEvent
-from moonmind.engine.events import FIRST_PREVIOUS, Event, event_hash
+from api_service.db.models import EventHead, OutboxMessage, RunEvent
+from moonmind.engine.events import (
+    FIRST_PREVIOUS,
+    TAKEN_OVER,
+    Event,
+    Head,
+    RecordEnd,
+    Signer,
+    doubt_about,
+    event_hash,
+    head_bytes,
+)
 from moonmind.engine.jobs import Claim, LeaseLostError, StuckJob, Wakeup
 
 OUTBOX_CHANNEL = "moonmind_outbox"
 EVENTS_CHANNEL = "moonmind_events"
 CLAIMABLE = ("pending", "running")
+SYSTEM = "system"
+"""Who acts where no person and no worker does."""
 
 
 class JobRepository:
@@ -245,22 +258,70 @@ def postpone_in_outbox(connection: Connection, number: int, seconds: float) -> N
 
 
 def append_event(
-    connection: Connection, subject_kind: str, subject_id: UUID, *, actor: str, kind: str, payload: Mapping[str, Any]
+    connection: Connection,
+    signer: Signer,
+    subject_kind: str,
+    subject_id: UUID,
+    *,
+    actor: str,
+    kind: str,
+    payload: Mapping[str, Any],
 ) -> None:
-    """Add to a subject's record. The caller holds the subject's row, so that two writers cannot fork the chain."""
-    e = RunEvent
-    last = connection.execute(
-        select(func.clock_timestamp(), e.sequence, e.hash)
-        .select_from(
-            select(text("1"))
-            .subquery("one")
-            .outerjoin(e, and_(e.subject_kind == subject_kind, e.subject_id == subject_id))
-        )
-        .order_by(e.sequence.desc().nulls_last())
+    """Add to a subject's record and sign how far it goes. The caller holds the subject's row, so that two writers
+    cannot fork the chain.
+
+    What the key cannot vouch for (an older, unsigned record, or one that somebody else signed) is not signed in
+    silence: an event before this one says so.
+    """
+    at, end = _end_of_record(connection, subject_kind, subject_id)
+    said: list[tuple[str, str, Mapping[str, Any]]] = [(actor, kind, payload)]
+    if doubt := doubt_about(end, subject_kind, subject_id, signer):
+        found = {"found": doubt, "sequence": end.sequence, "key_id": end.key_id}
+        said.insert(0, (SYSTEM, TAKEN_OVER, found))
+    rows: list[dict[str, Any]] = []
+    sequence, previous = end.sequence, end.hash
+    for who, what, about in said:
+        sequence += 1
+        event = Event(subject_kind, subject_id, sequence, at, who, what, dict(about))
+        rows.append({**asdict(event), "previous_hash": previous, "hash": event_hash(previous, event)})
+        previous = rows[-1]["hash"]
+    head = Head(subject_kind, subject_id, sequence, previous, signer.key_id)
+    _write_events(connection, rows, {**asdict(head), "signature": signer.sign(head_bytes(head))})
+
+
+def _end_of_record(connection: Connection, subject_kind: str, subject_id: UUID) -> tuple[datetime, RecordEnd]:
+    """The time now, and the head, which stays as it is until the transaction ends; without one, the newest event."""
+    h, e = EventHead, RunEvent
+    head = (
+        select(h.sequence, h.hash, h.key_id, h.signature)
+        .where(h.subject_kind == subject_kind, h.subject_id == subject_id)
+        .with_for_update()
+        .cte("head")
+    )
+    newest = (
+        select(e.sequence, e.hash)
+        .where(e.subject_kind == subject_kind, e.subject_id == subject_id, ~exists(select(head.c.sequence)))
+        .order_by(e.sequence.desc())
         .limit(1)
+        .subquery("newest")
+    )
+    row = connection.execute(
+        select(
+            func.clock_timestamp(),
+            func.coalesce(head.c.sequence, newest.c.sequence, 0),
+            func.coalesce(head.c.hash, newest.c.hash, FIRST_PREVIOUS),
+            head.c.key_id,
+            head.c.signature,
+        ).select_from(select(text("1")).subquery("one").outerjoin(head, true()).outerjoin(newest, true()))
     ).one()
-    event = Event(subject_kind, subject_id, (last[1] or 0) + 1, last[0], actor, kind, dict(payload))
-    previous = last[2] or FIRST_PREVIOUS
-    row = {**asdict(event), "previous_hash": previous, "hash": event_hash(previous, event)}
-    told = func.pg_notify(EVENTS_CHANNEL, f"{subject_kind}:{subject_id}")  # in the same round trip
-    connection.execute(insert(e).values(row).returning(told))
+    return row[0], RecordEnd(*row[1:])
+
+
+def _write_events(connection: Connection, rows: list[dict[str, Any]], head: Mapping[str, Any]) -> None:
+    """Events and their head, and word of them to whoever listens, in one round trip."""
+    events = insert(RunEvent).values(rows).cte("events")
+    written = upsert(EventHead).values(head)
+    newer = {name: written.excluded[name] for name in ("sequence", "hash", "key_id", "signature")}
+    kept = written.on_conflict_do_update(index_elements=["subject_kind", "subject_id"], set_=newer)
+    told = func.pg_notify(EVENTS_CHANNEL, f"{head['subject_kind']}:{head['subject_id']}")
+    connection.execute(kept.add_cte(events).returning(told))

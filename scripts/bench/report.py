@@ -60,14 +60,15 @@ def table(measures: Iterable[Measure]) -> str:
         figures = [f"{value:.3f}" for side in SIDES for value in _summary(one.seconds[side]).values()]
         limit = "" if one.limit is None else f"{one.limit:.2f} {'kept' if one.is_good else 'NOT KEPT'}"
         lines.append([one.title, *figures, f"{one.ratio:.3f}", f"{one.by_round:.3f}", limit])
-    return "\n".join(_aligned(lines))
+    return "\n".join(aligned(lines))
 
 
 def _summary(values: Sequence[float]) -> dict[str, float]:
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
+    """Columns under each other: words to the left, figures to the right."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return [
         "  ".join(

@@ -14,7 +14,7 @@ from moonmind.engine.reaper import Reaper
 from moonmind.schemas.workflow_models import StepName
 from moonmind.workflows.orchestrator import read_models
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
-from moonmind.workflows.orchestrator.bootstrap import make_delivery
+from moonmind.workflows.orchestrator.bootstrap import evidence_key, make_delivery
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.repositories import JOBS, RunStore
@@ -62,9 +62,9 @@ class House:
 
     def make_tools(self) -> Toolbox:
         settings = load_settings(self.home, {})
-        catalog = ServiceCatalog(self.home, settings.services)
+        catalog, signer = ServiceCatalog(self.home, settings.services), evidence_key(settings.var)
         return Toolbox(
-            store=RunStore(self.database),
+            store=RunStore(self.database, signer),
             catalog=catalog,
             artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
             runner=SubprocessRunner({}),
@@ -79,6 +79,7 @@ class House:
             queue="q",
             lease=30,
             step_attempts=3,
+            signer=signer,
         )
 
     def submit(self, instruction: str = "fix the missing dependency", *, by: str = "kim", **rest: Any) -> UUID:

@@ -36,6 +36,7 @@ from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.fakes.index import FakePackageIndex, release
+from tests.fakes.keys import HOUSE_KEY
 from tests.fakes.runtime import FakeRuntime, always_healthy
 
 GROUPS = {"shop": "front", "till": "front", "depot": "back", "archive": "back"}
@@ -114,7 +115,7 @@ class Street:
         settings = load_settings(self.home, {})
         catalog = ServiceCatalog(self.home, settings.services)
         self.tools = Toolbox(
-            store=RunStore(self.database),
+            store=RunStore(self.database, HOUSE_KEY),
             catalog=catalog,
             artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
             runner=_NoCommands(),
@@ -129,6 +130,7 @@ class Street:
             queue="q",
             lease=600,
             step_attempts=3,
+            signer=HOUSE_KEY,
         )
         keep_configured_gates(self.tools)
 

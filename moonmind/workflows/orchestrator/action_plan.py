@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 
 from pydantic import JsonValue
 
+from moonmind.evidence.plan_digest import digest_of_plan
 from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import (
     FORWARD_STEPS,
@@ -84,13 +83,12 @@ def plan_digest(
     The service's part says how the change is delivered. Never over ids, times or time-outs: a plan that does the same
     has the same digest, and approvals stay valid for it.
     """
-    body = {
-        "service": dict(context),
-        "steps": [step.name for step in steps if step.parameters.get("skip") is not True],
-        "edits": [edit.model_dump(mode="json") for edit in edits],
-        "changes": [change.model_dump(mode="json") for change in changes],
-    }
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest_of_plan(
+        context,
+        [edit.model_dump(mode="json") for edit in edits],
+        [change.model_dump(mode="json") for change in changes],
+        [step.model_dump(mode="json") for step in steps],
+    )
 
 
 def _plan(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from moonmind.engine.repository import SYSTEM
 from moonmind.schemas.approvals import ApprovalGate, GateSource
-from moonmind.workflows.orchestrator.approval_rows import SYSTEM
 from moonmind.workflows.orchestrator.approvals import reconsider
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 

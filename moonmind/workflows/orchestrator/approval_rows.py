@@ -14,7 +14,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api_service.db.models import ApiKey, Approval, ApprovalToken, OrchestratorRun
 from api_service.db.models import ApprovalGate as GateRow
-from moonmind.engine.repository import append_event
+from moonmind.engine.events import Signer
+from moonmind.engine.repository import SYSTEM, append_event
 from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
 from moonmind.schemas.workflow_models import RunSnapshot, StepName
 from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, judge
@@ -22,7 +23,6 @@ from moonmind.workflows.orchestrator.run_rows import SUBJECT
 
 NOW = func.clock_timestamp()
 GATE_SUBJECT = "approval_gate"
-SYSTEM = "system"
 GATE_FIELDS = tuple(ApprovalGate.model_fields)
 
 
@@ -42,8 +42,8 @@ class Token:
 class ApprovalRepository:
     """Everything about approvals on one connection; the caller commits."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, signer: Signer) -> None:
+        self._connection, self._signer = connection, signer
 
     def verdict(self, run: RunSnapshot, step: StepName, plan_digest: str, configured: ApprovalGate) -> Verdict:
         """What the service's gate says about this step of the run. The one way in for whoever must obey it.
@@ -117,8 +117,8 @@ class ApprovalRepository:
         theirs = (func.lower(a.approver) == func.lower(approver), a.expires_at <= NOW)
         self._connection.execute(update(a).where(*old, *theirs).values(revoked_at=NOW))
 
-    def take_over(self, old: UUID, new: UUID, plan_digest: str) -> None:
-        """Let a retried run stand on the approvals that its predecessor got for the same plan."""
+    def take_over(self, old: UUID, new: UUID, plan_digest: str) -> list[Mapping[str, Any]]:
+        """Let a retried run stand on the approvals that its predecessor got for the same plan; these approvals."""
         a = Approval
         kept = (a.approver, a.role, a.plan_digest, a.decision, a.comment, a.granted_at, a.expires_at)
         standing = select(a.subject_kind, *kept).where(
@@ -128,6 +128,7 @@ class ApprovalRepository:
         rows = [{**row, "subject_id": new} for row in self._connection.execute(standing).mappings()]
         if rows:
             self._connection.execute(insert(a), rows)
+        return [dict(row) for row in rows]
 
     def find(self, run: UUID, approval: UUID) -> Mapping[str, Any] | None:
         """An approval of this run that stands."""
@@ -203,7 +204,8 @@ class ApprovalRepository:
         written = stored.on_conflict_do_update(index_elements=["service"], set_=changed, where=where)
         number = self._connection.execute(written.returning(GateRow.id)).scalar_one_or_none()
         if number is not None:
-            append_event(self._connection, GATE_SUBJECT, number, actor=actor, kind="gate_changed", payload=values)
+            to = (self._connection, self._signer, GATE_SUBJECT, number)
+            append_event(*to, actor=actor, kind="gate_changed", payload=values)
 
     def _gates(self, *where: Any) -> Sequence[Mapping[str, Any]]:
         columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]

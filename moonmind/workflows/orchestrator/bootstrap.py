@@ -16,11 +16,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
 from api_service.db.session import DEAD_PEER, make_engine
+from moonmind.access.use_cases import signing_key, write_secret
+from moonmind.config.errors import SettingsError
 from moonmind.config.known_secrets import make_redactor
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.engine.group_lock import GroupLock
 from moonmind.engine.notices import EventListener
+from moonmind.evidence.keys import KeyFormError, SigningKey
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
@@ -36,6 +39,8 @@ from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 
 AMQP_PORT = 5672
+EVIDENCE_KEY = "evidence.key"
+EVIDENCE_PUB = "evidence.pub"
 
 
 def make_database(settings: Settings) -> Engine:
@@ -52,9 +57,10 @@ def make_listener(engine: Engine, told: Callable[[str, UUID], None], missed: Cal
 def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
     """Real adapters for everything a run needs."""
     catalog = ServiceCatalog(settings.home, settings.services)
+    signer = evidence_key(settings.var)
     redactor = make_redactor(settings, os.environ)
     return Toolbox(
-        store=RunStore(engine, redactor),
+        store=RunStore(engine, signer, redactor),
         catalog=catalog,
         artifacts=DiskArtifactStore(settings.artifact_root, settings.orchestrator.log_limit, redactor),
         runner=SubprocessRunner(os.environ),
@@ -69,8 +75,22 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         queue=settings.orchestrator.queue,
         lease=settings.orchestrator.lease_seconds,
         step_attempts=settings.orchestrator.step_attempts,
+        signer=signer,
         redactor=redactor,
     )
+
+
+def evidence_key(var: Path) -> SigningKey:
+    """The key under this installation's records, in `evidence.key`, made by whoever starts first; its public half lies
+    beside it. Raises SettingsError."""
+    file, public = var / EVIDENCE_KEY, var / EVIDENCE_PUB
+    try:
+        key = SigningKey.from_text(signing_key(file))
+    except (KeyFormError, UnicodeDecodeError):
+        raise SettingsError(f"{file} is not the key that was made there: restore it from a backup") from None
+    if not public.is_file() or public.read_text(encoding="ascii", errors="replace") != key.public.pem:
+        write_secret(public, key.public.pem)
+    return key
 
 
 def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:

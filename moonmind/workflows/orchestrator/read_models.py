@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, tuple_
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import Connection, func, select, true, tuple_
 
 from api_service.db.models import (
     Approval,
     ApprovalGate,
+    EventHead,
     OrchestratorActionPlan,
     OrchestratorRun,
     OrchestratorRunArtifact,
@@ -50,17 +50,50 @@ class RunRows:
     gate: Row | None
 
 
+@dataclass(frozen=True, slots=True)
+class EvidenceRows:
+    """All that is kept of one run, `at` a moment; plans and events from the first on."""
+
+    at: datetime
+    run: Row
+    plans: Sequence[Row]
+    steps: Sequence[Row]
+    artifacts: Sequence[Row]
+    approvals: Sequence[Row]
+    events: Sequence[Row]
+    head: Row | None
+
+
 def find_run(connection: Connection, run: UUID) -> RunRows | None:
     """One run with its plan in force, its steps in the order they ran, its artifacts, and what people said."""
-    r, p, s, g = OrchestratorRun, OrchestratorActionPlan, SpecWorkflowTaskState, ApprovalGate
+    r, p, g = OrchestratorRun, OrchestratorActionPlan, ApprovalGate
     row = _one(connection, select(r.__table__).where(r.id == run))
     if row is None:
         return None
     plan = _one(connection, select(p.__table__).where(p.id == row["plan_id"]))
-    steps = connection.execute(select(s.__table__).where(s.run_id == run).order_by(s.id)).mappings().all()
+    steps = list_steps(connection, run)
     gate = _one(connection, select(g.__table__).where(g.service == row["target_service"]))
     artifacts, approvals = list_artifacts(connection, run), list_approvals(connection, run)
-    return RunRows(row, plan, [dict(step) for step in steps], artifacts, approvals, gate)
+    return RunRows(row, plan, steps, artifacts, approvals, gate)
+
+
+def find_evidence(connection: Connection, run: UUID) -> EvidenceRows | None:
+    """Everything about one run with its record; the caller's transaction decides as of when."""
+    r, p, e, h = OrchestratorRun, OrchestratorActionPlan, RunEvent, EventHead
+    row = _one(connection, select(r.__table__).where(r.id == run))
+    if row is None:
+        return None
+    of_run = (e.subject_kind == "run", e.subject_id == run)
+    return EvidenceRows(
+        at=connection.execute(select(func.now())).scalar_one(),
+        run=row,
+        plans=_all(connection, select(p.__table__).where(p.run_id == run).order_by(p.version)),
+        steps=list_steps(connection, run),
+        artifacts=list_artifacts(connection, run),
+        approvals=list_approvals(connection, run),
+        events=_all(connection, select(e.__table__).where(*of_run).order_by(e.sequence)),
+        head=_one(connection, select(h.__table__).where(h.subject_kind == "run", h.subject_id == run)),
+    )
 
 
 def list_runs(connection: Connection, wanted: RunFilter) -> list[Row]:
@@ -79,21 +112,27 @@ def list_runs(connection: Connection, wanted: RunFilter) -> list[Row]:
         query = query.where(r.instruction.icontains(wanted.text, autoescape=True))
     if wanted.after is not None:
         query = query.where(tuple_(r.queued_at, r.id) < wanted.after)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _all(connection, query)
+
+
+def list_steps(connection: Connection, run: UUID) -> list[Row]:
+    """A run's attempts of steps, in the order they came to be."""
+    s = SpecWorkflowTaskState
+    return _all(connection, select(s.__table__).where(s.run_id == run).order_by(s.id))
 
 
 def list_artifacts(connection: Connection, run: UUID) -> list[Row]:
     """A run's artifacts, oldest first."""
     a = OrchestratorRunArtifact
     query = select(a.__table__).where(a.run_id == run).order_by(a.created_at, a.path)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _all(connection, query)
 
 
 def list_approvals(connection: Connection, run: UUID) -> list[Row]:
     """What people answered about a run, oldest first; answers that were taken back too."""
     a = Approval
     query = select(a.__table__).where(a.subject_kind == "run", a.subject_id == run).order_by(a.granted_at, a.id)
-    return [dict(row) for row in connection.execute(query).mappings()]
+    return _all(connection, query)
 
 
 def find_artifact(connection: Connection, run: UUID, artifact: UUID) -> Row | None:
@@ -112,17 +151,26 @@ def list_events(connection: Connection, run: UUID, first: int, limit: int) -> li
 
 
 def last_runs(connection: Connection) -> dict[str, Row]:
-    """The newest run of each service."""
+    """The newest run of each service: one look into the index for each, however many runs there are."""
     r = OrchestratorRun
-    newest_first = (r.target_service, r.queued_at.desc(), r.id.desc())
-    query = select(r.__table__).ext(distinct_on(r.target_service)).order_by(*newest_first)
-    return {row["target_service"]: dict(row) for row in connection.execute(query).mappings()}
+    first = select(func.min(r.target_service).label("service"))
+    services = first.cte("services", recursive=True)
+    following = select(func.min(r.target_service)).where(r.target_service > services.c.service).scalar_subquery()
+    services = services.union_all(select(following).where(services.c.service.is_not(None)))
+    newest = select(r.__table__).where(r.target_service == services.c.service)
+    newest_one = newest.order_by(r.queued_at.desc(), r.id.desc()).limit(1).lateral("newest")
+    query = select(newest_one).select_from(services.join(newest_one, true()))
+    return {row["target_service"]: row for row in _all(connection, query)}
 
 
 def lock_holders(connection: Connection) -> dict[str, UUID]:
     """The active run of each lock group."""
     r = OrchestratorRun
     return {row.lock_group: row.id for row in connection.execute(select(r.lock_group, r.id).where(r.holds_lock))}
+
+
+def _all(connection: Connection, query: Any) -> list[Row]:
+    return [dict(row) for row in connection.execute(query).mappings()]
 
 
 def _one(connection: Connection, query: Any) -> Row | None:

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from api_service.db.models import OrchestratorRun, SpecWorkflowTaskState
+from moonmind.engine.events import Signer
 from moonmind.engine.failpoints import hit
 from moonmind.engine.jobs import Claim, StuckJob
 from moonmind.engine.repository import JobRepository, add_to_outbox
@@ -127,15 +128,24 @@ class StepRecord:
 class RunStore:
     """Opens the transactions in which a `RunRepository` works."""
 
-    def __init__(self, engine: Engine, redactor: Redactor | None = None) -> None:
+    def __init__(self, engine: Engine, signer: Signer, redactor: Redactor | None = None) -> None:
         self.engine = engine
+        self._signer = signer
         self._redactor = redactor or Redactor()
 
     @contextmanager
     def transaction(self) -> Iterator[RunRepository]:
         """Commits at the end of the block, rolls back when it raises."""
         with self.engine.begin() as connection:
-            yield RunRepository(connection, self._redactor)
+            yield RunRepository(connection, self._signer, self._redactor)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """For reading only: all rows as they were at one moment."""
+        with self.engine.connect() as connection:
+            reading = connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with reading.begin():
+                yield reading
 
     def claim(self, run: UUID, epoch: int, step: StepName, *, owner: str, lease: float, task: str) -> ClaimedRun | None:
         """Take a step, in a transaction of its own; None when there is nothing to take now."""
@@ -151,16 +161,18 @@ class RunStore:
 
 
 class RunRepository:
-    """Writes of the run tables on one connection; secrets are masked in what people said and in events."""
+    """Writes of the run tables on one connection; secrets are masked in what people said and in events, and `signer`
+    signs how far each record goes."""
 
-    def __init__(self, connection: Connection, redactor: Redactor) -> None:
+    def __init__(self, connection: Connection, signer: Signer, redactor: Redactor) -> None:
         self._connection = connection
+        self._signer = signer
         self._redactor = redactor
 
     @cached_property
     def approvals(self) -> ApprovalRepository:
         """Gates, approvals and tokens, in the same transaction."""
-        return ApprovalRepository(self._connection)
+        return ApprovalRepository(self._connection, self._signer)
 
     def find_same(self, requester: str, idempotency_key: str) -> tuple[UUID, str] | None:
         """The run that this requester made with this key, with the digest of its request."""
@@ -330,7 +342,7 @@ class RunRepository:
 
     def add_event(self, run: UUID, actor: str, kind: str, body: Mapping[str, Any]) -> None:
         """Add to the run's record; the caller holds the run's row."""
-        add_event(self._connection, run, actor, kind, self._redactor.value(body))
+        add_event(self._connection, self._signer, run, actor, kind, self._redactor.value(body))
 
     def step_seconds(self, run: UUID) -> dict[str, float]:
         """Seconds that each step took so far."""

@@ -16,6 +16,7 @@ from api_service.db.models import (
     OrchestratorRunArtifact,
     SpecWorkflowTaskState,
 )
+from moonmind.engine.events import Signer
 from moonmind.engine.jobs import StuckJob, Wakeup, payload
 from moonmind.engine.repository import add_to_outbox, append_event
 from moonmind.schemas.workflow_models import (
@@ -71,9 +72,11 @@ def wake(connection: Connection, job: StuckJob) -> None:
     add_to_outbox(connection, wakeup_for(job))
 
 
-def add_event(connection: Connection, run: UUID, actor: str, kind: str, body: Mapping[str, Any]) -> None:
+def add_event(
+    connection: Connection, signer: Signer, run: UUID, actor: str, kind: str, body: Mapping[str, Any]
+) -> None:
     """Add to the run's record; the caller holds the run's row."""
-    append_event(connection, SUBJECT, run, actor=actor, kind=kind, payload=body)
+    append_event(connection, signer, SUBJECT, run, actor=actor, kind=kind, payload=body)
 
 
 def add_plan(connection: Connection, run: UUID, plan: ActionPlan) -> None:

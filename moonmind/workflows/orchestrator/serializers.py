@@ -79,6 +79,22 @@ def run_approval(approval: Row) -> dict[str, Any]:
     return {"approval_id": approval["id"], **{name: approval[name] for name in said}}
 
 
+def run_plan_version(plan: Row) -> dict[str, Any]:
+    """A plan with all that its digest is made from."""
+    return {**_plan(plan), **{name: plan[name] for name in ("edits", "changes", "service_context")}}
+
+
+def run_event(event: Row) -> dict[str, Any]:
+    """An event of a run's record."""
+    return {name: event[name] for name in ("sequence", "at", "actor", "kind", "payload", "previous_hash", "hash")}
+
+
+def record_head(head: Row) -> dict[str, Any]:
+    """How far a record goes; the signature in hex."""
+    said = ("subject_kind", "subject_id", "sequence", "hash", "key_id")
+    return {**{name: head[name] for name in said}, "signature": head["signature"].hex()}
+
+
 def step_state(step: Row) -> dict[str, Any]:
     """One attempt of one step."""
     return {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moonmind.evidence.keys import SigningKey
 from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.metrics import Metrics
 from moonmind.workflows.orchestrator.ports import (
@@ -40,4 +41,5 @@ class Toolbox:
     queue: str
     lease: float
     step_attempts: int
+    signer: SigningKey
     redactor: Redactor = field(default_factory=Redactor)

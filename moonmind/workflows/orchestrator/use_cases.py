@@ -199,10 +199,17 @@ def _create(tools: Toolbox, new: NewRun, request: RunRequest) -> bool:
         if not runs.create(new):
             return False
         if new.retried_from is not None:
-            runs.approvals.take_over(new.retried_from, new.id, new.plan.digest)
+            _take_approvals_over(runs, new, new.retried_from)
         if request.approval_token is not None:
             stand_on_token(runs, new, request.approval_token)
         return True
+
+
+def _take_approvals_over(runs: RunRepository, new: NewRun, old: UUID) -> None:
+    """What people said about the same plan counts for the new run, and its record says from where it has that."""
+    for approval in runs.approvals.take_over(old, new.id, new.plan.digest):
+        said = {"role": approval["role"], "plan_digest": approval["plan_digest"], "run": str(old)}
+        runs.add_event(new.id, approval["approver"], "approval_taken_over", said)
 
 
 def tidy_up(tools: Toolbox, run: UUID) -> None:

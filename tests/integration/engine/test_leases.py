@@ -23,6 +23,7 @@ from moonmind.engine.reaper import Reaper
 from moonmind.engine.repository import add_to_outbox, append_event
 from moonmind.workflows.orchestrator.repositories import JOBS
 from moonmind.workflows.orchestrator.run_rows import wakeup_for
+from tests.fakes.keys import HOUSE_KEY
 
 LEASE = 60.0
 
@@ -327,7 +328,7 @@ def test_events_are_numbered_and_chained(database: Engine) -> None:
     subject = uuid.uuid4()
     with database.begin() as connection:
         for number in range(3):
-            append_event(connection, "run", subject, actor="kim", kind="tried", payload={"n": number})
+            append_event(connection, HOUSE_KEY, "run", subject, actor="kim", kind="tried", payload={"n": number})
     with database.connect() as connection:
         rows = connection.execute(text("SELECT * FROM run_events ORDER BY sequence")).mappings().all()
     previous = FIRST_PREVIOUS

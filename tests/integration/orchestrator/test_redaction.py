@@ -60,7 +60,7 @@ def house(tmp_path: Path, database: Engine) -> Iterator[House]:
     house.tools = replace(
         house.tools,
         redactor=redactor,
-        store=RunStore(database, redactor),
+        store=RunStore(database, house.tools.signer, redactor),
         artifacts=replace(house.tools.artifacts, redactor=redactor),  # type: ignore[type-var]
     )
     return house
