@@ -12,8 +12,10 @@ from fastapi import FastAPI
 
 from api_service.api import problems, refusals
 from api_service.api.context import Context
+from api_service.api.exposition import make_registry
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
+from api_service.api.observed import Observed, RequestMetrics
+from api_service.api.routers import approvals, artifacts, health, keys, metrics, orchestrator, runs, services
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -31,6 +33,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings(current_home(), os.environ)
     configure_logging(make_redactor(settings, os.environ))
     engine = make_database(settings)
+    requests = RequestMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,6 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
         app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
         yield
+        tools.metrics.close()
+        tools.tracing.close()
         engine.dispose()
 
     app = FastAPI(
@@ -56,7 +61,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     refusals.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(Observed, metrics=requests)
+    app.state.registry = make_registry(engine, requests, settings.metrics.cache_seconds)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, health):
+    for room in (runs, orchestrator, approvals, artifacts, services, keys, health, metrics):
         app.include_router(room.router)
     return app

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, StringConstraints, ValidationError
 
@@ -72,10 +72,26 @@ class Orchestrator(Table):
 
 
 class Statsd(Table):
-    """Where metrics go by UDP; no host, no metrics."""
+    """Where metrics go by UDP; no host, no metrics. Queues and leases are told every `gauge_seconds`."""
 
     host: str | None = None
     port: int = Field(8125, ge=1, le=65535)
+    gauge_seconds: float = Field(5.0, ge=0.5, le=3600)
+
+
+class Metrics(Table):
+    """What `/metrics` shows, and to whom. `access`: programs of this machine need no key, or everybody does."""
+
+    access: Literal["loopback", "key"] = "loopback"
+    cache_seconds: float = Field(15.0, ge=0, le=3600)
+
+
+class Tracing(Table):
+    """Where traces go by OTLP over HTTP; no endpoint, no traces. Headers: OTEL_EXPORTER_OTLP_HEADERS."""
+
+    endpoint: (
+        Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$", max_length=500)] | None
+    ) = None
 
 
 class Settings(Table):
@@ -87,6 +103,8 @@ class Settings(Table):
     api: Api = Api()
     orchestrator: Orchestrator = Orchestrator()
     statsd: Statsd = Statsd()
+    metrics: Metrics = Metrics()
+    tracing: Tracing = Tracing()
     services: dict[ServiceName, ServiceProfile] = Field(default_factory=dict)
 
     @property

@@ -5,7 +5,7 @@ Whoever changes a run's row also writes its step rows, events and messages: one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -133,9 +133,12 @@ class RunStore:
 
     @contextmanager
     def transaction(self) -> Iterator[RunRepository]:
-        """Commits at the end of the block, rolls back when it raises."""
+        """Commits at the end of the block, rolls back when it raises; then does what the block left for afterwards."""
         with self.engine.begin() as connection:
-            yield RunRepository(connection, self._redactor)
+            runs = RunRepository(connection, self._redactor)
+            yield runs
+        for act in runs.afterwards:
+            act()
 
     def claim(self, run: UUID, epoch: int, step: StepName, *, owner: str, lease: float, task: str) -> ClaimedRun | None:
         """Take a step, in a transaction of its own; None when there is nothing to take now."""
@@ -156,6 +159,8 @@ class RunRepository:
     def __init__(self, connection: Connection, redactor: Redactor) -> None:
         self._connection = connection
         self._redactor = redactor
+        self.afterwards: list[Callable[[], None]] = []
+        """What is done once the transaction has committed, and not at all when it does not."""
 
     @cached_property
     def approvals(self) -> ApprovalRepository:

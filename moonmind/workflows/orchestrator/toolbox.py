@@ -19,6 +19,7 @@ from moonmind.workflows.orchestrator.ports import (
 )
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
+from moonmind.workflows.orchestrator.tracing import NullTracing, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,4 @@ class Toolbox:
     lease: float
     step_attempts: int
     redactor: Redactor = field(default_factory=Redactor)
+    tracing: Tracing = field(default_factory=NullTracing)
