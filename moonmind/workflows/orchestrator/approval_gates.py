@@ -23,6 +23,15 @@ def put_gate(tools: Toolbox, service: str, gate: ApprovalGate, actor: str) -> No
     _let_open_runs_go_by_it(tools, service, actor)
 
 
+def hand_back_gate(tools: Toolbox, service: str, actor: str) -> ApprovalGate:
+    """From now on `config.toml` says what the gate is, also after its next change. Raises UnknownServiceError."""
+    gate = tools.catalog.get(service).approval
+    with tools.store.transaction() as runs:
+        runs.approvals.put_gate(service, gate, "config", actor)
+    _let_open_runs_go_by_it(tools, service, actor)
+    return gate
+
+
 def keep_configured_gates(tools: Toolbox) -> None:
     """At the start of a process: what `config.toml` says is stored, unless the API set something else since."""
     changed: list[str] = []
@@ -32,7 +41,7 @@ def keep_configured_gates(tools: Toolbox) -> None:
             wanted = tools.catalog.get(name).approval
             there, source = stored.get(name, (ApprovalGate(), "config"))
             if source == "config" and there != wanted:
-                runs.approvals.put_gate(name, wanted, "config", SYSTEM)
+                runs.approvals.put_gate(name, wanted, "config", SYSTEM, only_over="config")
                 changed.append(name)
     for name in changed:
         _let_open_runs_go_by_it(tools, name, SYSTEM)
