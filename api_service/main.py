@@ -10,12 +10,22 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api_service.api import problems, refusals
+from api_service.api import problems, refusals, security
 from api_service.api.context import Context
 from api_service.api.exposition import make_registry
 from api_service.api.limits import BodyLimit, SecurityHeaders
 from api_service.api.observed import Observed, RequestMetrics
-from api_service.api.routers import approvals, artifacts, health, keys, metrics, orchestrator, runs, services
+from api_service.api.routers import (
+    approvals,
+    artifacts,
+    health,
+    keys,
+    metrics,
+    orchestrator,
+    runs,
+    services,
+    sessions,
+)
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -45,7 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
-        app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
+        tokens, csrf = Signer(secret, "approval"), Signer(secret, "csrf")
+        app.state.context = Context(settings, engine, tools, addresses, tokens, csrf)
         yield
         tools.metrics.close()
         tools.tracing.close()
@@ -59,11 +70,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     refusals.install(app)
+    security.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(Observed, metrics=requests)
     app.state.registry = make_registry(engine, requests, settings.metrics.cache_seconds)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, health, metrics):
+    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, health, metrics):
         app.include_router(room.router)
     return app

@@ -6,13 +6,12 @@ import ipaddress
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.security import HTTPAuthorizationCredentials
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from api_service.api.context import Context, context_of
 from api_service.api.routing import PROBLEM
-from api_service.api.security import bearer, current_person, needs
+from api_service.api.security import Credentials, identify, needs
 
 router = APIRouter(tags=["health"])
 
@@ -23,12 +22,12 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-pr
 def scraper(
     request: Request,
     context: Annotated[Context, Depends(context_of)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    credentials: Credentials,
 ) -> None:
     """Lets through programs of this machine, or else a key that may look. 401 and 403 otherwise."""
     if context.settings.metrics.access == "loopback" and is_local(request):
         return
-    needs("viewer")(current_person(request, context, credentials))
+    needs("viewer")(identify(request, context, credentials))
 
 
 def is_local(request: Request) -> bool:
