@@ -14,7 +14,7 @@ from api_service.api import problems, refusals, security
 from api_service.api.context import Context
 from api_service.api.exposition import make_registry
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.observed import Observed, RequestMetrics
+from api_service.api.observed import Observed, RequestMetrics, reporting
 from api_service.api.routers import (
     approvals,
     artifacts,
@@ -57,7 +57,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
         tokens, csrf = Signer(secret, "approval"), Signer(secret, "csrf")
         app.state.context = Context(settings, engine, tools, addresses, tokens, csrf)
-        yield
+        with reporting(requests, tools.metrics, settings.statsd.gauge_seconds):
+            yield
         tools.metrics.close()
         tools.tracing.close()
         engine.dispose()

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
+import threading
 import time
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +18,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from moonmind.utils.log_context import log_context
+from moonmind.workflows.orchestrator.gauges import GaugeReporter, as_word
+from moonmind.workflows.orchestrator.metrics import Metrics
 
 log = logging.getLogger("moonmind.access")
 
@@ -42,6 +48,27 @@ class RequestMetrics:
         )
         self.open = Gauge("moonmind_http_requests_open", "Requests under way.", registry=self.registry)
         self.streams = Gauge("moonmind_http_event_streams_open", "Event streams under way.", registry=self.registry)
+        self._host = as_word(socket.gethostname())
+
+    def gauges(self) -> Mapping[str, float]:
+        """For StatsD, by name below `moonmind.orchestrator`."""
+        (streams,) = self.streams.collect()
+        return {f"event_streams.{self._host}": streams.samples[0].value}
+
+
+@contextmanager
+def reporting(requests: RequestMetrics, metrics: Metrics, interval: float) -> Iterator[None]:
+    """Tells StatsD of this process's event streams, from a thread of its own, for the length of the block."""
+    stop = threading.Event()
+    thread = threading.Thread(
+        target=GaugeReporter(requests.gauges, metrics, interval=interval).run, args=(stop,), name="gauges", daemon=True
+    )
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @dataclass(slots=True)
@@ -108,11 +135,7 @@ def method_of(scope: Scope) -> str:
 
 def route_of(scope: Scope) -> str:
     """The template of the path, such as `/orchestrator/runs/{run_id}`; of mounted files, where they are mounted."""
-    path = getattr(scope.get("route"), "path", None)
-    if path is not None:
-        return str(path)
-    mounted = str(scope.get("root_path", "")) if "app_root_path" in scope else ""
-    return f"{mounted}/*" if mounted else UNMATCHED
+    return str(getattr(scope.get("route"), "path", UNMATCHED))
 
 
 def _request_id(scope: Scope) -> str:

@@ -40,6 +40,7 @@ def is_local(request: Request) -> bool:
         return False
 
 
+OPEN_METRICS = "application/openmetrics-text"
 TEXT = {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "Prometheus' text format."}
 
 
@@ -54,5 +55,6 @@ def metrics(request: Request) -> Response:
     """The text format, or OpenMetrics for those that accept it. Without a database `…_database_up` is 0."""
     registry = request.app.state.registry
     assert isinstance(registry, CollectorRegistry)
-    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    wanted = OPEN_METRICS if OPEN_METRICS in request.headers.get("accept", "") else ""
+    encode, content_type = choose_encoder(wanted)  # which is not up to every header that people send
     return Response(encode(registry), media_type=content_type)

@@ -1,10 +1,13 @@
-"""How queues and leases stand, reported every few seconds by each worker. The values are absolute: two say the same."""
+"""How things stand, reported every few seconds: queues and leases by each worker, event streams by each API.
+
+The values are absolute, so that two workers say the same.
+"""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,38 +31,47 @@ def gauge_values(standing: Standing, queues: Iterable[str]) -> dict[str, float]:
     }
     for queue in queues:
         for status in OPEN_STATUSES:
-            values |= {f"queues.{_word(queue)}.{status}.{what}": 0 for what in ("runs", "oldest_seconds")}
+            values |= {f"queues.{as_word(queue)}.{status}.{what}": 0 for what in ("runs", "oldest_seconds")}
     for runs in standing.open_runs:
-        name = f"queues.{_word(runs.queue)}.{runs.status}"
+        name = f"queues.{as_word(runs.queue)}.{runs.status}"
         values |= {f"{name}.runs": runs.count, f"{name}.oldest_seconds": round(runs.oldest, 3)}
     return values
 
 
-class GaugeReporter:
-    """Looks every `interval` seconds. `queues`: those that are reported even when they are empty."""
+def as_word(name: str) -> str:
+    """A queue's or a host's name as one part of a metric's name."""
+    return name.replace(".", "_")
 
-    def __init__(self, engine: Engine, metrics: Metrics, queues: Iterable[str], *, interval: float) -> None:
+
+class QueueGauges:
+    """Queues, leases and outbox, from the database. `queues`: those that are reported even when they are empty."""
+
+    def __init__(self, engine: Engine, queues: Iterable[str]) -> None:
         self._engine = engine
-        self._metrics = metrics
         self._queues = set(queues)
-        self._interval = interval
 
-    def report(self) -> None:
-        """Once, now. Raises SQLAlchemyError."""
+    def read(self) -> Mapping[str, float]:
+        """Values by name. Raises SQLAlchemyError."""
         with self._engine.begin() as connection:
             standing = read_standing(connection)
         self._queues |= {runs.queue for runs in standing.open_runs}  # they are told when they are empty again
-        self._metrics.gauges(gauge_values(standing, self._queues))
+        return gauge_values(standing, self._queues)
+
+
+class GaugeReporter:
+    """Hands what `read` gives to StatsD every `interval` seconds."""
+
+    def __init__(self, read: Callable[[], Mapping[str, float]], metrics: Metrics, *, interval: float) -> None:
+        self._read = read
+        self._metrics = metrics
+        self._interval = interval
 
     def run(self, stop: threading.Event) -> None:
-        """Report until `stop`; a database that is away is waited for."""
-        while not stop.wait(self._interval):
+        """At once, then until `stop`; a database that is away is waited for."""
+        while True:
             try:
-                self.report()
+                self._metrics.gauges(self._read())
             except SQLAlchemyError as error:
                 log.warning("gauges: %s; trying again", type(error).__name__)
-
-
-def _word(queue: str) -> str:
-    """A queue's name as one part of a metric's name."""
-    return queue.replace(".", "_")
+            if stop.wait(self._interval):
+                return

@@ -93,8 +93,8 @@ def count_runs(connection: Connection) -> list[RunCount]:
     """All runs, in one pass."""
     _bound(connection)
     r = OrchestratorRun
-    spent = func.jsonb_each_text(r.metrics_snapshot).table_valued("step", "seconds")
-    total = select(func.coalesce(func.sum(cast(spent.c.seconds, Float)), 0.0)).select_from(spent).scalar_subquery()
+    spent = func.jsonb_each_text(r.metrics_snapshot).table_valued("key", "value")
+    total = select(func.coalesce(func.sum(cast(spent.c.value, Float)), 0.0)).select_from(spent).scalar_subquery()
     seconds = case((r.completed_at.is_not(None), total), else_=None).label("seconds")
     each = select(r.target_service, r.status, seconds, r.rollback_verified).subquery()
     bucket = _bucket(each.c.seconds).label("bucket")

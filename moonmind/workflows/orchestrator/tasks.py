@@ -29,7 +29,7 @@ from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 from moonmind.workflows.orchestrator.dead_letters import park
-from moonmind.workflows.orchestrator.gauges import GaugeReporter
+from moonmind.workflows.orchestrator.gauges import GaugeReporter, QueueGauges
 from moonmind.workflows.orchestrator.repositories import JOBS
 from moonmind.workflows.orchestrator.run_rows import TIDY, wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
@@ -90,8 +90,8 @@ def _start_engine(**_: object) -> None:
     _start("dispatcher", dispatcher.run)
     _start("reaper", reaper.run)
     if settings.statsd.host is not None:
-        every = settings.statsd.gauge_seconds
-        _start("gauges", GaugeReporter(engine, tools.metrics, settings.queues, interval=every).run)
+        gauges = QueueGauges(engine, settings.queues)
+        _start("gauges", GaugeReporter(gauges.read, tools.metrics, interval=settings.statsd.gauge_seconds).run)
     _start("gates", lambda stop: insist(lambda: keep_configured_gates(tools), pause=lambda wait: not stop.wait(wait)))
 
 
