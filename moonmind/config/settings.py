@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationError
 
 from moonmind.config.errors import SettingsError
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
@@ -35,6 +36,25 @@ QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62
 
 PublicUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
 """Scheme, host and port, without a path."""
+
+
+OTLP_URL = r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$"
+
+
+def traces_url(url: str) -> str:
+    """The whole address: a host alone means the path that OTLP/HTTP has for traces."""
+    return url if "/" in url.partition("://")[2].rstrip("/") else f"{url.rstrip('/')}/v1/traces"
+
+
+def needs_tracing(url: str) -> str:
+    """Raises ValueError where what sends traces is not installed: said at the start, not at the first run."""
+    try:
+        found = find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:  # not even what it is a part of
+        found = None
+    if found is None:
+        raise ValueError("needs OpenTelemetry: pip install 'moonmind-orchestrator[tracing]', or set no endpoint")
+    return url
 
 
 class Database(Table):
@@ -99,7 +119,13 @@ class Tracing(Table):
     """Where traces go by OTLP over HTTP; no endpoint, no traces. Headers: OTEL_EXPORTER_OTLP_HEADERS."""
 
     endpoint: (
-        Annotated[str, StringConstraints(pattern=r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$", max_length=500)] | None
+        Annotated[
+            str,
+            StringConstraints(pattern=OTLP_URL, max_length=500),
+            AfterValidator(traces_url),
+            AfterValidator(needs_tracing),
+        ]
+        | None
     ) = None
 
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import random
 import threading
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from moonmind.config.errors import SettingsError
 from moonmind.workflows.orchestrator.tracing import NullTracing, Span, Tracing, root_number, trace_number
 
 if TYPE_CHECKING:
@@ -22,10 +20,6 @@ CLOSE_SECONDS = 2.0
 MOST_WAITING = 2048
 BATCH = 256
 DELAY_MS = 1_000
-MISSING = (
-    "tracing.endpoint is set, but OpenTelemetry is not installed: pip install 'moonmind-orchestrator[tracing]', "
-    "or leave the endpoint out"
-)
 
 
 class OtlpTracing:
@@ -69,12 +63,8 @@ class OtlpTracing:
 
 
 def make_tracing(endpoint: str | None, service: str) -> Tracing:
-    """To a collector where an endpoint is set, else to nobody. Raises SettingsError when the extra is not installed."""
-    if endpoint is None:
-        return NullTracing()
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.exporter.otlp.proto.http") is None:
-        raise SettingsError(MISSING)
-    return OtlpTracing(endpoint, service)
+    """To a collector where an endpoint is set (settings see to it that the extra is there), else to nobody."""
+    return NullTracing() if endpoint is None else OtlpTracing(endpoint, service)
 
 
 def _context(span: Span, number: int) -> SpanContext:
