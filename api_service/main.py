@@ -12,9 +12,11 @@ from fastapi import FastAPI
 
 from api_service.api import problems, refusals, security
 from api_service.api.context import Context
+from api_service.api.exposition import make_registry
 from api_service.api.layers import layers_of
 from api_service.api.live.ending import kept_open
 from api_service.api.live.hub import Hub
+from api_service.api.observed import Observed, RequestMetrics, reporting
 from api_service.api.routers import (
     approvals,
     artifacts,
@@ -23,6 +25,7 @@ from api_service.api.routers import (
     evidence,
     health,
     keys,
+    metrics,
     oidc,
     orchestrator,
     runs,
@@ -47,6 +50,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings(current_home(), os.environ)
     configure_logging(make_redactor(settings, os.environ))
     engine = make_database(settings)
+    requests = RequestMetrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -72,7 +76,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             listener=listener,
         )
         async with kept_open(hub, listener):
-            yield
+            with reporting(requests, tools.metrics, settings.statsd.gauge_seconds):
+                yield
+        tools.metrics.close()
+        tools.tracing.close()
         engine.dispose()
 
     app = FastAPI(
@@ -88,6 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     security.install(app)
     for layer in layers_of(settings.api):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
+    app.add_middleware(Observed, metrics=requests)
+    app.state.registry = make_registry(engine, requests, settings.metrics.cache_seconds)
     app.include_router(orchestrator.creation)
     for room in (
         runs,
@@ -101,6 +110,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         sessions,
         oidc,
         health,
+        metrics,
         docs,
     ):
         app.include_router(room.router)

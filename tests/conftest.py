@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from api_service.db.session import make_engine
 from moonmind.embedded.postgres import Postgres
+from tests.servers import STATSD
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
@@ -28,6 +30,7 @@ _numbers = itertools.count()
 NEEDS = {
     "docker": "a Docker engine with Compose v2: install and start one, so that `docker info` works",
     "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
+    "statsd": "a StatsD daemon: `scripts/install-statsd.sh` puts one into var/statsd, with npm",
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
 REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
@@ -49,13 +52,23 @@ def has_docker() -> bool:
         return False
 
 
+def is_there(name: str) -> bool:
+    """Whether this machine has what the marker asks for."""
+    return has_statsd() if name == "statsd" else has_docker()
+
+
+def has_statsd() -> bool:
+    """Whether the daemon is installed, and node to run it."""
+    return STATSD.is_file() and shutil.which("node") is not None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq` has it run, and fail, all the same."""
     if unknown := REQUIRED - set(NEEDS):
         raise pytest.UsageError(f"MOONMIND_REQUIRE knows {', '.join(NEEDS)}; not {', '.join(sorted(unknown))}")
     for item in items:
         for name, need in NEEDS.items():
-            if item.get_closest_marker(name) and name not in REQUIRED and not has_docker():
+            if item.get_closest_marker(name) and name not in REQUIRED and not is_there(name):
                 item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 ROOT = Path(__file__).parent.parent
+STATSD = ROOT / "var" / "statsd" / "node_modules" / "statsd" / "stats.js"
 PASSWORD = "test"  # what docker-compose.test.yaml says
 
 

@@ -43,6 +43,7 @@ def identify(request: Request, context: Context, credentials: HTTPAuthorizationC
     if found is None:
         raise not_authenticated()
     setattr(request.state, IDENTIFIED, True)
+    request.state.person = found.person.owner
     return found
 
 
@@ -102,6 +103,7 @@ def current_visitor(
     if visitor is None:
         raise SignInNeededError
     setattr(request.state, IDENTIFIED, True)
+    request.state.person = visitor.person.owner
     check_proof(request, context, visitor, proof)
     return visitor
 

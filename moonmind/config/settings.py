@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -61,6 +62,23 @@ Issuer = Annotated[
 """With TLS, but for a provider on this machine."""
 RoleGrant = Annotated[str, StringConstraints(pattern=r"^.+=(viewer|operator|approver|admin)$")]
 """`value=role`"""
+OTLP_URL = r"^https?://[^\s/@?#]+(/[^\s?#@]*)?$"
+
+
+def traces_url(url: str) -> str:
+    """The whole address: a host alone means the path that OTLP/HTTP has for traces."""
+    return url if "/" in url.partition("://")[2].rstrip("/") else f"{url.rstrip('/')}/v1/traces"
+
+
+def needs_tracing(url: str) -> str:
+    """Raises ValueError where what sends traces is not installed: said at the start, not at the first run."""
+    try:
+        found = find_spec("opentelemetry.sdk") and find_spec("opentelemetry.exporter.otlp.proto.http")
+    except ModuleNotFoundError:  # not even what it is a part of
+        found = None
+    if found is None:
+        raise ValueError("needs OpenTelemetry: pip install 'moonmind-orchestrator[tracing]', or set no endpoint")
+    return url
 
 
 class Database(Table):
@@ -139,10 +157,32 @@ class Orchestrator(Table):
 
 
 class Statsd(Table):
-    """Where metrics go by UDP; no host, no metrics."""
+    """Where metrics go by UDP; no host, no metrics. Queues and leases are told every `gauge_seconds`."""
 
     host: str | None = None
     port: int = Field(8125, ge=1, le=65535)
+    gauge_seconds: float = Field(5.0, ge=0.5, le=3600)
+
+
+class Metrics(Table):
+    """What `/metrics` shows, and to whom. `access`: programs of this machine need no key, or everybody does."""
+
+    access: Literal["loopback", "key"] = "loopback"
+    cache_seconds: float = Field(15.0, ge=0, le=3600)
+
+
+class Tracing(Table):
+    """Where traces go by OTLP over HTTP; no endpoint, no traces. Headers: OTEL_EXPORTER_OTLP_HEADERS."""
+
+    endpoint: (
+        Annotated[
+            str,
+            StringConstraints(pattern=OTLP_URL, max_length=500),
+            AfterValidator(traces_url),
+            AfterValidator(needs_tracing),
+        ]
+        | None
+    ) = None
 
 
 class Settings(Table):
@@ -155,6 +195,8 @@ class Settings(Table):
     oidc: Oidc = Oidc()
     orchestrator: Orchestrator = Orchestrator()
     statsd: Statsd = Statsd()
+    metrics: Metrics = Metrics()
+    tracing: Tracing = Tracing()
     services: dict[ServiceName, ServiceProfile] = Field(default_factory=dict)
 
     @property

@@ -14,6 +14,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from moonmind.engine.insist import insist
 from moonmind.engine.jobs import CancelRequestedError, Claim, LeaseLostError
 from moonmind.engine.repository import JobRepository
+from moonmind.utils.log_context import carried
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class Heartbeat:
         self._stop = threading.Event()
         self._gone = threading.Event()
         self._deadline = time.monotonic() + lease
-        self._thread = threading.Thread(target=self._run, name=f"heartbeat-{claim.id}", daemon=True)
+        self._thread = threading.Thread(target=carried(self._run), name=f"heartbeat-{claim.id}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()

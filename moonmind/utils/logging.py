@@ -8,15 +8,20 @@ import sys
 from datetime import UTC, datetime
 from typing import IO
 
+from moonmind.utils.log_context import ContextFilter
 from moonmind.utils.redaction import Redactor
 
 PLAIN = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
-CONTEXT = ("run_id", "step", "attempt")
+CONTEXT = (
+    *("run_id", "step", "attempt"),
+    *("request_id", "method", "route", "status", "duration_ms", "person"),
+)
+"""Fields that a record may have, in this order; see `log_context`."""
 
 
 class JsonFormatter(logging.Formatter):
-    """Time (RFC 3339, UTC), level, logger, message, and the run, step and attempt where a record has them."""
+    """Time (RFC 3339, UTC), level, logger, message, and those of CONTEXT that a record has."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__()
@@ -30,7 +35,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        line |= {name: str(getattr(record, name)) for name in CONTEXT if hasattr(record, name)}
+        line |= {name: _plain(getattr(record, name)) for name in CONTEXT if hasattr(record, name)}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(self._redactor.value(line), ensure_ascii=False)
@@ -51,12 +56,18 @@ class PlainFormatter(logging.Formatter):
 def configure_logging(redactor: Redactor, stream: IO[str] = sys.stderr) -> None:
     """Send every log of this process to one stream, masked; JSON unless a person is watching."""
     handler = logging.StreamHandler(stream)
+    handler.addFilter(ContextFilter())
     handler.setFormatter(PlainFormatter(redactor) if stream.isatty() else JsonFormatter(redactor))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    for server in UVICORN:  # its access log has addresses with their signatures
+    for server in UVICORN:
         logging.getLogger(server).handlers.clear()
         logging.getLogger(server).propagate = True
+    logging.getLogger("uvicorn.access").propagate = False  # it has whole addresses; the API writes its own
     for noisy in ("httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _plain(value: object) -> int | float | str:
+    return value if isinstance(value, int | float) else str(value)

@@ -18,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 TEMPLATE, VLLM_TEMPLATE = ROOT / ".env-template", ROOT / ".env.vllm-template"
 LINE = re.compile(r"^(#?)([A-Z][A-Z0-9_]*)=(.*)$", re.MULTILINE)
 OF_THE_STACK = {"POSTGRES_PASSWORD", "RABBITMQ_PASSWORD", "MOONMIND_HOME", "WORKSPACES", "DOCKER_SOCKET"}
+OF_THE_PICTURES = {"GRAFANA_PASSWORD", "METRICS_KEY", "GRAFANA_PORT", "STATSD_PUBLISHED_PORT"}
 OF_THE_MODEL_SERVER = {"COMPOSE_PROFILES", "VLLM_VERSION", "VLLM_MODEL", "VLLM_CONTEXT", "VLLM_API_KEY", "HF_TOKEN"}
 SECRET_DEFAULTS = {"MOONMIND_DATABASE__URL", "MOONMIND_BROKER__URL"}
 """Blank in the templates: the stack makes them from its passwords."""
@@ -49,7 +50,7 @@ DEFAULTS = dict(leaves(Settings(home=Path("/nowhere"))))
 @pytest.mark.parametrize("path", [TEMPLATE, VLLM_TEMPLATE], ids=lambda path: path.name)
 def test_a_template_has_every_setting_and_nothing_else(path: Path) -> None:
     extra = OF_THE_MODEL_SERVER if path == VLLM_TEMPLATE else set()
-    assert set(template(path)) == set(DEFAULTS) | set(ALIASES) | OF_THE_STACK | extra
+    assert set(template(path)) == set(DEFAULTS) | set(ALIASES) | OF_THE_STACK | OF_THE_PICTURES | extra
 
 
 @pytest.mark.parametrize("path", [TEMPLATE, VLLM_TEMPLATE], ids=lambda path: path.name)
@@ -88,7 +89,7 @@ def test_every_name_that_the_stack_reads_is_in_a_template() -> None:
     text = (ROOT / "docker-compose.yaml").read_text()
     read = set(re.findall(r"\$\{([A-Z][A-Z0-9_]*)", text))
     assert read <= set(template(VLLM_TEMPLATE))
-    assert read >= OF_THE_STACK
+    assert read >= OF_THE_STACK | OF_THE_PICTURES
 
 
 def test_queues_of_the_stacks_workers_are_the_settings() -> None:
@@ -108,9 +109,13 @@ def test_the_stack_is_these_services_and_one_of_them_has_the_socket() -> None:
     assert [name for name, service in services.items() if "docker.sock" in str(service)] == ["orchestrator"]
 
 
-def test_nothing_is_published_but_the_api_on_loopback() -> None:
+def test_nothing_is_published_but_on_loopback() -> None:
     published = {name: service["ports"] for name, service in compose()["services"].items() if "ports" in service}
-    assert published == {"api": ["127.0.0.1:${MOONMIND_API__PORT:-8000}:8000"]}
+    assert published == {
+        "api": ["127.0.0.1:${MOONMIND_API__PORT:-8000}:8000"],
+        "statsd": ["127.0.0.1:${STATSD_PUBLISHED_PORT:-8125}:8125/udp"],
+        "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
+    }
     for service in compose("docker-compose.test.yaml")["services"].values():
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
 

@@ -30,6 +30,7 @@ from moonmind.workflows.orchestrator.gates import (
 )
 from moonmind.workflows.orchestrator.repositories import HeldRun, NewRun, RunRepository
 from moonmind.workflows.orchestrator.run_state import GateAnswered, RunState, decide
+from moonmind.workflows.orchestrator.telemetry import run_ended
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 
@@ -168,7 +169,8 @@ def reconsider(tools: Toolbox, runs: RunRepository, held: HeldRun, actor: str) -
     decision = decide(state, GateAnswered())
     runs.change(held, decision, actor)
     if decision.next_step is None:
-        tools.metrics.run_ended(decision.status, sum(runs.step_seconds(held.run.id).values()))
+        seconds = sum(runs.step_seconds(held.run.id).values())
+        runs.afterwards.append(lambda: run_ended(tools, held.run, decision.status, seconds))
 
 
 def _hold(runs: RunRepository, run: UUID) -> HeldRun:

@@ -28,6 +28,7 @@ from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
 from moonmind.workflows.orchestrator.metrics import make_metrics
+from moonmind.workflows.orchestrator.otlp import make_tracing
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex
 from moonmind.workflows.orchestrator.ports import Delivery, Runtime
 from moonmind.workflows.orchestrator.repositories import RunStore
@@ -77,6 +78,7 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         step_attempts=settings.orchestrator.step_attempts,
         signer=signer,
         redactor=redactor,
+        tracing=make_tracing(settings.tracing.endpoint, "moonmind-orchestrator"),
     )
 
 

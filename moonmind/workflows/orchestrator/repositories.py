@@ -5,7 +5,7 @@ Whoever changes a run's row also writes its step rows, events and messages: one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -135,9 +135,12 @@ class RunStore:
 
     @contextmanager
     def transaction(self) -> Iterator[RunRepository]:
-        """Commits at the end of the block, rolls back when it raises."""
+        """Commits at the end of the block, rolls back when it raises; then does what the block left for afterwards."""
         with self.engine.begin() as connection:
-            yield RunRepository(connection, self._signer, self._redactor)
+            runs = RunRepository(connection, self._signer, self._redactor)
+            yield runs
+        for act in runs.afterwards:
+            act()
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -168,6 +171,8 @@ class RunRepository:
         self._connection = connection
         self._signer = signer
         self._redactor = redactor
+        self.afterwards: list[Callable[[], None]] = []
+        """What is done once the transaction has committed, and not at all when it does not."""
 
     @cached_property
     def approvals(self) -> ApprovalRepository:

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery import Celery, Task
 from celery.exceptions import Ignore
-from celery.signals import setup_logging, worker_ready, worker_shutting_down
+from celery.signals import setup_logging, worker_ready, worker_shutdown, worker_shutting_down
 
 from moonmind.config.home import current_home
 from moonmind.config.known_secrets import make_redactor
@@ -29,6 +29,7 @@ from moonmind.workflows.orchestrator import use_cases
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 from moonmind.workflows.orchestrator.dead_letters import park
+from moonmind.workflows.orchestrator.gauges import GaugeReporter, QueueGauges
 from moonmind.workflows.orchestrator.repositories import JOBS
 from moonmind.workflows.orchestrator.run_rows import TIDY, ask_for_tidying, wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
@@ -89,12 +90,21 @@ def _start_engine(**_: object) -> None:
     dispatcher = Dispatcher(engine, CeleryPublisher(app))
     _start("dispatcher", dispatcher.run)
     _start("reaper", reaper.run)
+    if settings.statsd.host is not None:
+        gauges = QueueGauges(engine, settings.queues)
+        _start("gauges", GaugeReporter(gauges.read, tools.metrics, interval=settings.statsd.gauge_seconds).run)
     _start("gates", lambda stop: insist(lambda: keep_configured_gates(tools), pause=lambda wait: not stop.wait(wait)))
 
 
 @worker_shutting_down.connect
 def _stop_engine(**_: object) -> None:
     _stop.set()
+
+
+@worker_shutdown.connect
+def _close_telemetry(**_: object) -> None:
+    toolbox().metrics.close()
+    toolbox().tracing.close()
 
 
 def _start(name: str, run: Callable[[threading.Event], None]) -> None:

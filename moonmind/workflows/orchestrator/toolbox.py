@@ -20,6 +20,7 @@ from moonmind.workflows.orchestrator.ports import (
 )
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
+from moonmind.workflows.orchestrator.tracing import NullTracing, Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +44,4 @@ class Toolbox:
     step_attempts: int
     signer: SigningKey
     redactor: Redactor = field(default_factory=Redactor)
+    tracing: Tracing = field(default_factory=NullTracing)

@@ -25,6 +25,7 @@ from moonmind.schemas.workflow_models import (
     RunStatus,
     StepName,
 )
+from moonmind.utils.log_context import log_context
 from moonmind.workflows.orchestrator.action_plan import build_plan, kind_of
 from moonmind.workflows.orchestrator.approvals import ApprovalToken, stand_on_token
 from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute, perform, read_progress
@@ -47,6 +48,7 @@ from moonmind.workflows.orchestrator.run_state import (
     task_state,
 )
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
+from moonmind.workflows.orchestrator.telemetry import StepEnd, run_ended, run_queued, step_ended
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
@@ -112,6 +114,7 @@ def submit_run(
 
     `begin` says what a retry takes over. Raises UnknownServiceError, IdempotencyConflictError, ApprovalRefusedError.
     """
+    began = time.time_ns()
     if same := _find_same(tools, request, requester):
         return same
     profile = tools.catalog.get(request.target_service)
@@ -142,7 +145,7 @@ def submit_run(
         assert same is not None
         return same
     hit("submit.after_commit")
-    tools.metrics.run_queued()
+    run_queued(tools, new, began)
     return number
 
 
@@ -166,7 +169,8 @@ def cancel_run(tools: Toolbox, run: UUID, person: str) -> None:
                 decision = replace(decision, approval="expired")  # nobody is asked any more
             runs.change(held, decision, person)
             if decision.next_step is None:
-                tools.metrics.run_ended(decision.status, sum(runs.step_seconds(run).values()))
+                seconds = sum(runs.step_seconds(run).values())
+                runs.afterwards.append(lambda: run_ended(tools, held.run, decision.status, seconds))
 
 
 def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: str) -> bool:
@@ -177,19 +181,30 @@ def execute_step(tools: Toolbox, run: UUID, epoch: int, step: StepName, task: st
     claimed = tools.store.claim(run, epoch, step, owner=tools.owner, lease=tools.lease, task=task)
     if claimed is None:
         return False
+    with log_context(run_id=str(run), step=step, attempt=claimed.claim.attempt):
+        return _execute(tools, claimed)
+
+
+def _execute(tools: Toolbox, claimed: ClaimedRun) -> bool:
+    """One attempt of a claimed step, and what is told about it. True when the chain goes on."""
+    step = StepName(claimed.claim.step)
     tools.metrics.step_started(step)
+    started = time.time_ns()
     try:
         stoppable = step is not StepName.ROLLBACK and not read_progress(claimed.run.progress).delivering
         with Heartbeat(tools.store.engine, JOBS, claimed.claim, tools.lease, cancellable=stoppable) as heartbeat:
             began = time.monotonic()
             attempt = perform(tools, claimed, heartbeat)
             seconds = time.monotonic() - began
-            event, decision = _record(tools, claimed, attempt, heartbeat)
+            outcome = _record(tools, claimed, attempt, heartbeat)
     except LeaseLostError:
+        log.warning("lost the lease of run %s in %s: what was done is not recorded", claimed.run.id, step)
         return False
-    tools.metrics.step_ended(step, succeeded=isinstance(event, StepDone), seconds=seconds)
+    decision = outcome.decision
+    step_ended(tools, StepEnd(claimed, outcome.event, decision, attempt.skipped, started, seconds))
+    log.info("%s of run %s: %s; the run is %s", step, claimed.run.id, type(outcome.event).__name__, decision.status)
     if decision.next_step is None:
-        tools.metrics.run_ended(decision.status, _run_seconds(tools, claimed))
+        run_ended(tools, claimed.run, decision.status, sum(outcome.seconds.values()))
     return decision.chain_goes_on
 
 
@@ -231,7 +246,8 @@ def tidy_up(tools: Toolbox, run: UUID) -> None:
 def do_task(tools: Toolbox, name: str, run: UUID, epoch: int, task: str) -> bool:
     """What a message asks for, by the last part of its name. True when its chain goes on."""
     if name == TIDY:
-        tidy_up(tools, run)
+        with log_context(run_id=str(run)):
+            tidy_up(tools, run)
         return False
     return execute_step(tools, run, epoch, StepName(name), task)
 
@@ -248,24 +264,31 @@ def _find_same(tools: Toolbox, request: RunRequest, requester: str) -> UUID | No
     return found[0]
 
 
-def _record(
-    tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult, heartbeat: Heartbeat
-) -> tuple[Event, Decision]:
-    """Write how the attempt ended, however often the database goes away meanwhile: once, and no more than once."""
-    tried: list[tuple[Event, Decision]] = []
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was recorded of an attempt. `seconds` of each step of a run that has ended, else empty."""
 
-    def write() -> tuple[Event, Decision]:
+    event: Event
+    decision: Decision
+    seconds: Mapping[str, float]
+
+
+def _record(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult, heartbeat: Heartbeat) -> Outcome:
+    """Write how the attempt ended, however often the database goes away meanwhile: once, and no more than once."""
+    tried: list[Outcome] = []
+
+    def write() -> Outcome:
         with tools.store.transaction() as runs:
             if tried and runs.is_recorded(claimed.claim):  # committed, and the answer was lost
                 return tried[-1]
-            tried.append(_decide(tools, runs, claimed, attempt))
-            event, decision = tried[-1]
-            seconds = runs.step_seconds(claimed.run.id) if decision.next_step is None else None
-            metrics = _keep_metrics(tools, claimed, seconds) if seconds is not None else ()
+            event, decision = _decide(tools, runs, claimed, attempt)
+            seconds = runs.step_seconds(claimed.run.id) if decision.next_step is None else {}
+            tried.append(Outcome(event, decision, seconds))
+            metrics = _keep_metrics(tools, claimed, seconds) if decision.next_step is None else ()
             runs.record(claimed, decision, _step_record(attempt, event, decision, metrics))
             hit("record.before_commit")
         hit("record.after_commit")
-        return event, decision
+        return tried[-1]
 
     try:
         return heartbeat.insist(write)
@@ -338,8 +361,3 @@ def _keep_metrics(tools: Toolbox, claimed: ClaimedRun, seconds: Mapping[str, flo
         return (tools.artifacts.put(claimed.run.id, ArtifactType.METRICS, "metrics.json", content, step),)
     except OSError:
         return ()
-
-
-def _run_seconds(tools: Toolbox, claimed: ClaimedRun) -> float:
-    with tools.store.transaction() as runs:
-        return sum(runs.step_seconds(claimed.run.id).values())
