@@ -40,7 +40,7 @@ from moonmind.config.known_secrets import make_redactor
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
-from moonmind.workflows.orchestrator.bootstrap import make_database, make_listener, make_toolbox
+from moonmind.workflows.orchestrator.bootstrap import evidence_key, make_database, make_listener, make_toolbox
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         file = settings.var / "admin.key"
-        if ensure_admin_key(engine, file):
+        if ensure_admin_key(engine, evidence_key(settings.var), file):
             log.info("first start: made an admin key, in %s", file)
         secret = signing_key(settings.var / "signing.key")
         tools = make_toolbox(settings, engine)

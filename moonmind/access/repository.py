@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from api_service.db.models import ApiKey
 from moonmind.access.keys import Person, SignedIn
+from moonmind.engine.events import Signer
 from moonmind.engine.repository import append_event
 
 USE_GRANULARITY = timedelta(minutes=1)
@@ -71,9 +72,9 @@ class KeyRepository:
             self._connection.execute(update(k).where(k.id == row.id).values(last_used_at=func.now()))
         return SignedIn(Person(row.owner, frozenset(row.roles)), row.expires_at, row.id, row.name)
 
-    def note(self, number: UUID, kind: str, actor: str, **payload: Any) -> None:
+    def note(self, signer: Signer, number: UUID, kind: str, actor: str, **payload: Any) -> None:
         """Add to the key's record. Call under `lock_all`: one at a time writes it."""
-        append_event(self._connection, SUBJECT, number, actor=actor, kind=kind, payload=payload)
+        append_event(self._connection, signer, SUBJECT, number, actor=actor, kind=kind, payload=payload)
 
     def lock_all(self) -> None:
         """One at a time decides, until its transaction ends, by which keys there are."""

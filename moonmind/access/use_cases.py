@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from moonmind.access.keys import PREFIX, SECRET_BYTES, SignedIn, hash_key, make_key
 from moonmind.access.repository import KeyRepository
+from moonmind.engine.events import Signer
 from moonmind.schemas.approvals import Role
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def authenticate(engine: Engine, key: str) -> SignedIn | None:
 
 
 def create_key(
-    engine: Engine, owner: str, name: str, roles: Sequence[Role], valid_days: int | None, *, actor: str
+    engine: Engine, signer: Signer, owner: str, name: str, roles: Sequence[Role], valid_days: int | None, *, actor: str
 ) -> tuple[str, Mapping[str, Any]]:
     """A new key, which is not stored, and its row, which is. Raises OwnerInOtherLettersError."""
     key = make_key(secrets.token_bytes(SECRET_BYTES))
@@ -59,7 +60,8 @@ def create_key(
             raise OwnerInOtherLettersError(known)
         row = keys.add(owner, name, sorted(set(roles)), hash_key(key), valid_days)
         expires = row["expires_at"].isoformat() if row["expires_at"] else None
-        keys.note(row["key_id"], "key_made", actor, owner=owner, name=name, roles=row["roles"], expires_at=expires)
+        said = {"owner": owner, "name": name, "roles": row["roles"], "expires_at": expires}
+        keys.note(signer, row["key_id"], "key_made", actor, **said)
     log.info("key made: %s (%s of %s, %s) by %s", row["key_id"], name, owner, ", ".join(row["roles"]), actor)
     return key, row
 
@@ -70,7 +72,7 @@ def list_keys(engine: Engine) -> list[Mapping[str, Any]]:
         return KeyRepository(connection).all()
 
 
-def revoke_key(engine: Engine, number: UUID, *, actor: str) -> Mapping[str, Any] | None:
+def revoke_key(engine: Engine, signer: Signer, number: UUID, *, actor: str) -> Mapping[str, Any] | None:
     """End a key's validity, and with it its sessions; None when there is no such key. Raises LastAdminError."""
     with engine.begin() as connection:
         keys = KeyRepository(connection)
@@ -80,12 +82,12 @@ def revoke_key(engine: Engine, number: UUID, *, actor: str) -> Mapping[str, Any]
         row, is_new = keys.revoke(number)
         if row is None or not is_new:
             return row
-        keys.note(number, "key_revoked", actor, owner=row["owner"], name=row["name"])
+        keys.note(signer, number, "key_revoked", actor, owner=row["owner"], name=row["name"])
     log.info("key revoked: %s (%s of %s) by %s", number, row["name"], row["owner"], actor)
     return row
 
 
-def ensure_admin_key(engine: Engine, file: Path) -> bool:
+def ensure_admin_key(engine: Engine, signer: Signer, file: Path) -> bool:
     """See that the key in `file` (0600) opens this database; make one at the first start. True when one was made.
 
     A key that is there already is taken over: one home may have several databases (the embedded stack's, the Compose
@@ -96,20 +98,21 @@ def ensure_admin_key(engine: Engine, file: Path) -> bool:
         keys = KeyRepository(connection)
         keys.lock_all()
         if key := _read_key(file):
-            _add_admin(keys, key)
+            _add_admin(keys, signer, key)
             return False
         if keys.has_admin():
             return False
         key = make_key(secrets.token_bytes(SECRET_BYTES))
-        _add_admin(keys, key)
+        _add_admin(keys, signer, key)
         write_secret(file, key + "\n")  # before the commit: a key that nobody can read must not exist
     return True
 
 
-def _add_admin(keys: KeyRepository, key: str) -> None:
+def _add_admin(keys: KeyRepository, signer: Signer, key: str) -> None:
     number = keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
     if number is not None:
-        keys.note(number, "key_made", FIRST_START, owner=ADMIN, name=KEY_NAME, roles=[ADMIN], expires_at=None)
+        said = {"owner": ADMIN, "name": KEY_NAME, "roles": [ADMIN], "expires_at": None}
+        keys.note(signer, number, "key_made", FIRST_START, **said)
 
 
 def _read_key(file: Path) -> str | None:

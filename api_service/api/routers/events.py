@@ -7,15 +7,14 @@ from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi import APIRouter, Depends, Header, Request, Response
 
 from api_service.api.live.hub import NoStreamFreeError, Waiter
 from api_service.api.live.reader import RunReader
 from api_service.api.live.stream import EventStream, Follower
 from api_service.api.problems import Problem
 from api_service.api.routing import PROBLEM, REFUSALS, Use
-from api_service.api.security import Viewer, bearer, current_person
+from api_service.api.security import Credentials, Viewer, identify
 from moonmind.access.keys import may
 from moonmind.workflows.orchestrator.approvals import RunNotFoundError
 from moonmind.workflows.orchestrator.event_stream import BEGINNING, EventId, parse_event_id
@@ -38,14 +37,12 @@ async def take_place(run_id: UUID, context: Use, person: Viewer) -> AsyncIterato
         raise Problem(503, "too_many_streams", detail, remedy, headers=RETRY_AFTER) from None
 
 
-def may_follow(
-    context: Use, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> Callable[[], bool]:
+def may_follow(request: Request, context: Use, credentials: Credentials) -> Callable[[], bool]:
     """What asks again whether whoever follows still may."""
 
     def ask() -> bool:
         try:
-            return may(current_person(context, credentials).roles, "viewer")
+            return may(identify(request, context, credentials).person.roles, "viewer")
         except Problem:
             return False
 

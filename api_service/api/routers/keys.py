@@ -80,7 +80,9 @@ def present_me(caller: SignedIn) -> dict[str, Any]:
 @router.post("", status_code=201, response_model=NewKey, responses={409: PROBLEM}, summary="Make a key")
 def create(body: CreateKey, context: Use, person: Admin) -> dict[str, Any]:
     """The answer holds the key; only its hash is stored. 409 for a known owner in other letters: that is one person."""
-    key, row = create_key(context.engine, body.owner, body.name, body.roles, body.valid_days, actor=person.owner)
+    key, row = create_key(
+        *(context.engine, context.tools.signer, body.owner, body.name, body.roles, body.valid_days), actor=person.owner
+    )
     return {**row, "key": key}
 
 
@@ -99,7 +101,7 @@ def show_me(caller: Anybody) -> dict[str, Any]:
 @router.delete("/{key_id}", response_model=KeyView, responses={404: PROBLEM, 409: PROBLEM}, summary="Revoke a key")
 def revoke(key_id: UUID, context: Use, person: Admin) -> dict[str, Any]:
     """It opens nothing from now on. Revoking again changes nothing. 409 for the last valid key of an admin."""
-    row = revoke_key(context.engine, key_id, actor=person.owner)
+    row = revoke_key(context.engine, context.tools.signer, key_id, actor=person.owner)
     if row is None:
         raise Problem(404, "key_not_found", f"there is no key {key_id}", "GET /keys lists the keys.")
     return dict(row)
