@@ -190,7 +190,7 @@ def meanwhile(act: Callable[[], Any]) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(60)
+        thread.join(40)
         assert not thread.is_alive()
 
 
@@ -202,7 +202,7 @@ class SlowBuild:
 
     def __call__(self, execute: Execute) -> None:
         execute(Command(("/usr/bin/printf", "it began\\n")))
-        assert self.goes_on.wait(60)
+        assert self.goes_on.wait(30)
         execute(Command(("/usr/bin/printf", "it ended\\n")))
         self._build(execute)
 

@@ -129,7 +129,7 @@ def test_while_a_step_is_on_its_log_is_sent_by_whole_lines_and_nothing_after_it(
     assert diary.next(batch.sent[-1].id) == Batch((), log=LogEnd(StepName.BUILD, 1, 13))
 
 
-@pytest.mark.parametrize("boundary", sorted(BOUNDARIES - {"run_finished"}))
+@pytest.mark.parametrize("boundary", ["step_finished", "step_started", "approval_needed"])
 def test_whatever_ends_an_attempt_ends_its_log(boundary: str) -> None:
     diary = Diary()
     diary.start(StepName.BUILD)
@@ -137,6 +137,17 @@ def test_whatever_ends_an_attempt_ends_its_log(boundary: str) -> None:
     diary.add(boundary, step="build", attempt=2)
     diary.logs["build", 2] = b""
     assert [event.data.get("text") for event in diary.next(BEGINNING).sent[:2]] == [None, "half a line"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["cancel_requested", "approval_given", "approval_refused", "plan_made", "of_a_later_day"]
+)
+def test_nothing_else_does(kind: str) -> None:
+    diary = Diary()
+    diary.start(StepName.BUILD)
+    diary.write(b"half a line")
+    diary.add(kind)
+    assert len(diary.next(BEGINNING).sent) == 1
 
 
 def test_a_long_log_comes_in_batches() -> None:
