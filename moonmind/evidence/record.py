@@ -73,7 +73,7 @@ def _head_findings(
         yield f"this record ends with {last}, or its hashes were made anew"
     key = next((key for key in trusted if key.key_id == head.key_id), None)
     if key is None:
-        yield f"the head was signed by another key, {head.key_id}: if it is an older one of yours, name it with --key"
+        yield f"the head was signed by another key, {head.key_id}: if that is yours too, give its file with --key"
         return
     said = Head(head.subject_kind, head.subject_id, head.sequence, head.hash, head.key_id)
     if not key.verifies(head_bytes(said), _bytes_of(head.signature)):

@@ -74,11 +74,19 @@ def _ending(story: Story) -> Iterator[str]:
     said = ends[0].payload
     if said.get("status") != run.status:
         yield f"the run is {run.status}; its record says it ended {said.get('status')}"
-    failure, code = said.get("failure"), run.failure.code if run.failure else None
-    if isinstance(failure, dict) and failure.get("code") != code:
-        yield f"the run failed with {code}; its record says {failure.get('code')}"
-    if run.status == "succeeded" and code is not None:
-        yield f"the run succeeded, and failed with {code}"
+    failure = run.failure.model_dump() if run.failure else None
+    if said.get("failure") is not None and _differ(said["failure"], failure):
+        yield f"the run failed with {failure}; its record says {said['failure']}"
+    if run.status == "succeeded" and failure is not None:
+        yield f"the run succeeded, and failed with {failure}"
+    undone = [event.payload["rollback_verified"] for event in story.events if "rollback_verified" in event.payload]
+    if run.rollback_verified != (undone[-1] if undone else None):
+        yield f"the run says rollback_verified {run.rollback_verified}; its record says {undone[-1:]}"
+
+
+def _differ(said: object, row: object) -> bool:
+    """Whether a row is not what the record says; where the record masked something, that cannot be told."""
+    return said != row and MASK not in str(said)
 
 
 def _plans(story: Story) -> Iterator[str]:
@@ -115,6 +123,8 @@ def _steps(story: Story) -> Iterator[str]:
         status = "skipped" if event.payload.get("skipped") is True else STEP_STATUS.get(str(event.payload.get("state")))
         if ended is not None and ended.status != status:
             yield f"attempt {ended.attempt} of {ended.name} is {ended.status}; the record says {status}"
+        elif ended is not None and _differ(event.payload.get("message"), ended.message):
+            yield f"attempt {ended.attempt} of {ended.name} says something else than the record"
 
 
 def _approvals(story: Story) -> Iterator[str]:
@@ -149,7 +159,7 @@ def _comment(story: Story, approval: ApprovalLine) -> Iterator[str]:
         and event.payload.get("plan_digest") == approval.plan_digest
         and "comment" in event.payload
     ]
-    if same and approval.comment not in same and not any(MASK in str(comment) for comment in same):
+    if same and all(_differ(comment, approval.comment) for comment in same):
         yield f"{approval.approver}'s comment is not the one on record"
 
 

@@ -163,7 +163,7 @@ def test_a_file_that_is_gone_or_changed_is_named(protected: Protected) -> None:
 
 TAMPERED = {
     "UPDATE orchestrator_runs SET status = 'failed', failure_code = 'x' WHERE id = :run": "its record says it ended",
-    "UPDATE orchestrator_runs SET failure_code = 'x' WHERE id = :run": "failed with x",
+    "UPDATE orchestrator_runs SET failure_code = 'x' WHERE id = :run": "succeeded, and failed",
     "UPDATE orchestrator_runs SET instruction = 'something else' WHERE id = :run": "the run's instruction",
     "UPDATE orchestrator_runs SET requester = 'ann' WHERE id = :run": "the run says ann asked for it",
     "UPDATE orchestrator_runs SET status = 'running', completed_at = NULL, next_step = 'verify' WHERE id = :run": (
@@ -180,6 +180,7 @@ TAMPERED = {
     "UPDATE spec_workflow_task_states SET state = 'FAILURE', message = 'x' WHERE run_id = :run AND step = 'build'": (
         "the record says succeeded"
     ),
+    "UPDATE spec_workflow_task_states SET message = 'x' WHERE run_id = :run": "something else than the record",
     "DELETE FROM spec_workflow_task_states WHERE run_id = :run AND step = 'build'": "which is not here",
     "UPDATE run_events SET payload = '{}' WHERE subject_id = :run AND kind = 'approval_given'": "what was hashed",
     "UPDATE run_events SET at = at - interval '1 hour' WHERE subject_id = :run": "what was hashed",

@@ -35,6 +35,7 @@ class Promises:
             steps[step["run_id"]].append(step)
         for event in self.street.rows("SELECT * FROM run_events ORDER BY subject_id, sequence"):
             events[event["subject_id"]].append(event)
+        heads = {row["subject_id"]: row for row in self.street.rows("SELECT * FROM event_heads")}
         (outbox,) = self.street.rows("SELECT count(*) FROM outbox")
         self.asked = outbox["count"]
         try:
@@ -42,6 +43,7 @@ class Promises:
             groups_have_one_owner(runs)
             for run in runs:
                 self._look_at(run, steps[run["id"]], events[run["id"]])
+                head_fits(heads[run["id"]], events[run["id"]][-1])
         except AssertionError:
             self.broken = True
             raise
@@ -143,6 +145,12 @@ def events_are_a_chain(events: list[Row]) -> None:
         assert (event["sequence"], event["previous_hash"]) == (number, previous)
         assert event["hash"] == hashlib.sha256(said.encode()).hexdigest()
         previous = event["hash"]
+
+
+def head_fits(head: Row, newest: Row) -> None:
+    """The record ends where the key says; who signs is looked at where heads are."""
+    assert (head["sequence"], head["hash"]) == (newest["sequence"], newest["hash"])
+    assert head["signature"]
 
 
 def events_tell_one_story(run: Row, events: list[Row]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
+from moonmind.evidence.container import LARGEST_PART
 from moonmind.evidence.shapes import APPROVALS, ARTIFACTS, EVENTS, HEAD, PLANS, RUN, STEPS
 from moonmind.evidence.writer import Export, FileToBundle, json_part, lines_part, write_bundle
 from moonmind.schemas.workflow_models import ArtifactType
@@ -25,6 +26,7 @@ from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 PRE_IMAGE = "a pre-image may hold secrets"
 GONE = "it is not in the artifact folder"
+TOO_LARGE = "it is too large for a bundle"
 SHORT = "it is shorter than the run recorded"
 
 
@@ -68,6 +70,8 @@ def _file(store: ArtifactStore, run: UUID, row: Mapping[str, Any]) -> FileToBund
 
 def _missing(store: ArtifactStore, run: UUID, row: Mapping[str, Any]) -> str | None:
     """Why an artifact cannot be given, None when it can."""
+    if row["size_bytes"] > LARGEST_PART:
+        return TOO_LARGE
     try:
         next(store.chunks(run, row["path"]), b"")
         last = store.read_from(run, row["path"], max(0, row["size_bytes"] - 1), 1)

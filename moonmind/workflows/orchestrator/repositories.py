@@ -315,8 +315,7 @@ class RunRepository:
             add_plan(self._connection, run.id, outcome.plan)
             digest = {"version": outcome.plan.version, "digest": outcome.plan.digest}
             self.add_event(run.id, claim.owner, "plan_made", digest)
-        step = {"step": claim.step, "attempt": claim.attempt, "state": outcome.state, "message": outcome.message}
-        self.add_event(run.id, claim.owner, "step_finished", {**step, "skipped": outcome.skipped})
+        self.add_event(run.id, claim.owner, "step_finished", _ended(claim, outcome))
         held = HeldRun(run, outcome.plan or claimed.plan, claimed.lock_group, claimed.queue, is_worked_on=False)
         self._follow(held, claim.epoch, decision, claim.owner)
         if (
@@ -469,6 +468,13 @@ def _values(epoch: int, decision: Decision) -> dict[str, Any]:
     if decision.next_step is None:
         values["completed_at"] = func.now()
     return values
+
+
+def _ended(claim: Claim, outcome: StepRecord) -> dict[str, Any]:
+    """How an attempt ended, as the record keeps it; of an undoing also whether all is back."""
+    said = {"step": claim.step, "attempt": claim.attempt, "state": outcome.state, "message": outcome.message}
+    verified = {} if outcome.rollback_verified is None else {"rollback_verified": outcome.rollback_verified}
+    return {**said, "skipped": outcome.skipped, **verified}
 
 
 def _asked(gate: ApprovalGate, plan_digest: str) -> dict[str, Any]:

@@ -133,7 +133,7 @@ def test_a_record_that_was_hashed_anew_does_not_fit_its_head() -> None:
 def test_a_record_that_was_hashed_anew_and_signed_by_another_key_is_found() -> None:
     case = Case(head_key=OTHER_KEY)
     assert findings(case) == [
-        f"the head was signed by another key, {OTHER_KEY.key_id}: if it is an older one of yours, name it with --key"
+        f"the head was signed by another key, {OTHER_KEY.key_id}: if that is yours too, give its file with --key"
     ]
     assert findings(case, Trust((HOUSE_KEY.public, OTHER_KEY.public))) == []
 
@@ -220,6 +220,9 @@ STORIES: dict[str, tuple[Callable[[Case], None], str]] = {
     "hashes": (set_row("plans", changes=[{**CHANGE, "after_sha256": None}]), "is not what its digest was made from"),
     "plan lost": (lambda case: case.plans.pop() and None, "tells of version 2 of the plan"),
     "step": (set_row("steps", status="failed"), "attempt 1 of patch is failed; the record says succeeded"),
+    "message": (set_row("steps", message="x"), "attempt 1 of patch says something else than the record"),
+    "undone": (set_row("run", rollback_verified=True), "the run says rollback_verified True"),
+    "failed": (set_row("run", failure={"code": "x", "reason": None}), "the run succeeded, and failed with"),
     "step lost": (lambda case: case.steps.pop() and None, "tells of attempt 1 of patch, which is not here"),
     "step made up": (set_row("steps", attempt=2), "attempt 2 of patch began; the record does not know of it"),
     "no approval": (lambda case: case.approvals.pop() and None, "says ann (approver) said approve"),
