@@ -16,22 +16,21 @@ from api_service.api.observed import RequestMetrics
 from moonmind.schemas.workflow_models import RunStatus
 from moonmind.workflows.orchestrator.metric_rows import (
     RunCount,
+    RunningTotals,
     Standing,
     StepCount,
-    count_runs,
-    count_steps,
+    Totals,
     cumulated,
     read_standing,
 )
 
 PREFIX = "moonmind_orchestrator"
-Totals = tuple[Sequence[RunCount], Sequence[StepCount]]
 
 
 class DatabaseCollector(Collector):
     """Runs, steps, queues, leases and outbox as they are in PostgreSQL: the same from whichever process is asked.
 
-    Totals need a pass over all rows: they are as old as `cache_seconds` at most, and counted by one thread at a time.
+    Totals are as old as `cache_seconds` at most, and counted by one thread at a time.
     """
 
     def __init__(self, engine: Engine, cache_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +38,8 @@ class DatabaseCollector(Collector):
         self._cache_seconds = cache_seconds
         self._clock = clock
         self._lock = threading.Lock()
-        self._totals: Totals = ((), ())
+        self._counting = RunningTotals()
+        self._totals = Totals()
         self._good_until = float("-inf")
 
     def describe(self) -> Iterable[Metric]:
@@ -50,7 +50,7 @@ class DatabaseCollector(Collector):
         """All of it; a database that does not answer is itself a number."""
         try:
             with self._lock:
-                found = [*standing_metrics(self._standing()), *total_metrics(*self._current_totals())]
+                found = [*standing_metrics(self._standing()), *total_metrics(self._current_totals())]
         except SQLAlchemyError:
             found = []
         up = GaugeMetricFamily(f"{PREFIX}_database_up", "1 while PostgreSQL answers.")
@@ -65,7 +65,7 @@ class DatabaseCollector(Collector):
     def _current_totals(self) -> Totals:
         if self._clock() >= self._good_until:
             with self._engine.begin() as connection:
-                self._totals = (count_runs(connection), count_steps(connection))
+                self._totals = self._counting.count(connection)
             self._good_until = self._clock() + self._cache_seconds
         return self._totals
 
@@ -97,8 +97,9 @@ def standing_metrics(standing: Standing) -> Iterator[Metric]:
     )
 
 
-def total_metrics(runs: Sequence[RunCount], steps: Sequence[StepCount]) -> Iterator[Metric]:
+def total_metrics(totals: Totals) -> Iterator[Metric]:
     """What came of everything so far."""
+    runs, steps = totals.runs, totals.steps
     yield from _run_counters(runs)
     yield from _step_counters(steps)
     ended = [row for row in runs if row.bucket is not None]

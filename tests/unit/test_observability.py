@@ -17,7 +17,7 @@ from api_service.api.exposition import standing_metrics, total_metrics
 from api_service.api.observed import RequestMetrics
 from moonmind.schemas.workflow_models import RunStatus, StepName
 from moonmind.workflows.orchestrator.gauges import gauge_values
-from moonmind.workflows.orchestrator.metric_rows import DURATION_BOUNDS, OpenRuns, RunCount, Standing, StepCount
+from moonmind.workflows.orchestrator.metric_rows import DURATION_BOUNDS, OpenRuns, RunCount, Standing, StepCount, Totals
 from moonmind.workflows.orchestrator.metrics import PREFIX, StatsdMetrics
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,12 @@ def families() -> tuple[Metric, ...]:
     requests.seconds.labels("GET", "/").observe(1)
     up = Metric("moonmind_orchestrator_database_up", "", "gauge")
     up.add_sample(up.name, {}, 1)
-    return (up, *standing_metrics(STANDING), *total_metrics(runs, steps), *requests.registry.collect())
+    return (
+        up,
+        *standing_metrics(STANDING),
+        *total_metrics(Totals(tuple(runs), tuple(steps))),
+        *requests.registry.collect(),
+    )
 
 
 def rows(heading: str) -> list[list[str]]:

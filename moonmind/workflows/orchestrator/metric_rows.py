@@ -1,23 +1,37 @@
-"""What can be counted in the tables: how things stand now (cheap), and what came of everything so far (not so cheap).
+"""What can be counted in the tables: how things stand now, and what came of everything so far.
 
 Right for any number of processes, since none of them counts anything. Works on a connection that the caller opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, Float, Integer, Text, case, cast, func, literal, select, text
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
 
 from api_service.db.models import OrchestratorRun, OutboxMessage, SpecWorkflowTaskState
-from moonmind.schemas.workflow_models import TaskState
+from moonmind.schemas.workflow_models import StepName, TaskState
 
 DURATION_BOUNDS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0)
 """Upper bounds of the durations' buckets, in seconds; the last bucket has none."""
-STATEMENT_MS = 5_000
-"""Counting must not keep a connection for long."""
+SETTLED = timedelta(minutes=2)
+"""After this a run's end is seen by everybody: no transaction of ours stays open that long (see `db.session`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,11 @@ class RunCount:
     seconds: float
     unverified: int
 
+    def plus(self, other: RunCount) -> RunCount:
+        """Both together; their labels are the same."""
+        count, seconds = self.count + other.count, self.seconds + other.seconds
+        return replace(self, count=count, seconds=seconds, unverified=self.unverified + other.unverified)
+
 
 @dataclass(frozen=True, slots=True)
 class StepCount:
@@ -63,10 +82,13 @@ class StepCount:
     count: int
     seconds: float
 
+    def plus(self, other: StepCount) -> StepCount:
+        """Both together; their labels are the same."""
+        return replace(self, count=self.count + other.count, seconds=self.seconds + other.seconds)
+
 
 def read_standing(connection: Connection) -> Standing:
     """One pass over the runs that are not over (a partial index has them), one over the outbox."""
-    _bound(connection)
     r, o = OrchestratorRun, OutboxMessage
     lapsed = r.lease_expires_at < func.now()
     query = (
@@ -89,25 +111,62 @@ def read_standing(connection: Connection) -> Standing:
     )
 
 
-def count_runs(connection: Connection) -> list[RunCount]:
-    """All runs, in one pass."""
-    _bound(connection)
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What came of everything so far; rows of the same labels add up."""
+
+    runs: tuple[RunCount, ...] = ()
+    steps: tuple[StepCount, ...] = ()
+
+
+class RunningTotals:
+    """Counts all runs and attempts. What ended a while ago never changes: it is counted once and remembered."""
+
+    def __init__(self) -> None:
+        self._settled = Totals()
+        self._edge: datetime | None = None
+
+    def count(self, connection: Connection) -> Totals:
+        """The first time a pass over all rows, then over those of runs that are open or ended lately."""
+        r = OrchestratorRun
+        edge: datetime = connection.execute(select(func.now() - SETTLED)).scalar_one()
+        ended = r.completed_at <= edge
+        newly = _count(connection, ended if self._edge is None else and_(ended, r.completed_at > self._edge))
+        unsettled = _count(connection, or_(r.completed_at.is_(None), r.completed_at > edge))
+        self._settled, self._edge = _merged(self._settled, newly), edge
+        return _merged(self._settled, unsettled)
+
+
+def _count(connection: Connection, which: ColumnElement[bool]) -> Totals:
+    return Totals(tuple(_count_runs(connection, which)), tuple(_count_steps(connection, which)))
+
+
+def _merged(one: Totals, other: Totals) -> Totals:
+    runs: dict[tuple[str, str, int | None], RunCount] = {}
+    for run in (*one.runs, *other.runs):
+        key = (run.service, run.status, run.bucket)
+        runs[key] = run.plus(runs[key]) if key in runs else run
+    steps: dict[tuple[str, str | None, int | None], StepCount] = {}
+    for step in (*one.steps, *other.steps):
+        of = (step.step, step.outcome, step.bucket)
+        steps[of] = step.plus(steps[of]) if of in steps else step
+    return Totals(tuple(runs.values()), tuple(steps.values()))
+
+
+def _count_runs(connection: Connection, which: ColumnElement[bool]) -> Iterator[RunCount]:
     r = OrchestratorRun
-    spent = func.jsonb_each_text(r.metrics_snapshot).table_valued("key", "value")
-    total = select(func.coalesce(func.sum(cast(spent.c.value, Float)), 0.0)).select_from(spent).scalar_subquery()
-    seconds = case((r.completed_at.is_not(None), total), else_=None).label("seconds")
-    each = select(r.target_service, r.status, seconds, r.rollback_verified).subquery()
-    bucket = _bucket(each.c.seconds).label("bucket")
-    columns = (each.c.target_service, each.c.status, bucket)
+    spent = [func.coalesce(cast(r.metrics_snapshot[step].astext, Float), 0.0) for step in StepName]
+    seconds = case((r.completed_at.is_not(None), sum(spent[1:], spent[0])), else_=None).label("seconds")
+    each = select(r.target_service, r.status, seconds, r.rollback_verified).where(which).subquery()
+    columns = (each.c.target_service, each.c.status, _bucket(each.c.seconds).label("bucket"))
     unverified = func.count().filter(each.c.rollback_verified.is_(False))
     query = select(*columns, func.count(), func.coalesce(func.sum(each.c.seconds), 0.0), unverified).group_by(*columns)
-    return [RunCount(*row) for row in connection.execute(query)]
+    return (RunCount(*row) for row in connection.execute(query))
 
 
-def count_steps(connection: Connection) -> list[StepCount]:
-    """All attempts of steps that were begun, in one pass."""
-    _bound(connection)
-    s = SpecWorkflowTaskState
+def _count_steps(connection: Connection, which: ColumnElement[bool]) -> Iterator[StepCount]:
+    """Attempts that were begun."""
+    r, s = OrchestratorRun, SpecWorkflowTaskState
     outcome = case(
         (s.state == TaskState.STARTED, cast(None, Text)),
         (s.interrupted, literal("interrupted")),
@@ -117,12 +176,11 @@ def count_steps(connection: Connection) -> list[StepCount]:
         else_=literal("succeeded"),
     )
     seconds = cast(func.extract("epoch", s.finished_at - s.started_at), Float)
-    each = (
-        select(s.step, outcome.label("outcome"), seconds.label("seconds")).where(s.started_at.is_not(None)).subquery()
-    )
+    begun = select(s.step, outcome.label("outcome"), seconds.label("seconds")).join(r, r.id == s.run_id)
+    each = begun.where(which, s.started_at.is_not(None)).subquery()
     columns = (each.c.step, each.c.outcome, _bucket(each.c.seconds).label("bucket"))
     query = select(*columns, func.count(), func.coalesce(func.sum(each.c.seconds), 0.0)).group_by(*columns)
-    return [StepCount(*row) for row in connection.execute(query)]
+    return (StepCount(*row) for row in connection.execute(query))
 
 
 def cumulated(counts: Sequence[tuple[int | None, int]]) -> list[tuple[float, int]]:
@@ -140,7 +198,3 @@ def _bucket(seconds: ColumnElement[float]) -> ColumnElement[int]:
 
 def _age(moment: ColumnElement[datetime]) -> ColumnElement[float]:
     return cast(func.extract("epoch", func.now() - moment), Float)
-
-
-def _bound(connection: Connection) -> None:
-    connection.execute(text(f"SET LOCAL statement_timeout = {STATEMENT_MS}"))

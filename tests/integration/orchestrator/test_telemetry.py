@@ -25,7 +25,7 @@ from moonmind.workflows.orchestrator.approvals import (
 )
 from moonmind.workflows.orchestrator.gates import Approver
 from moonmind.workflows.orchestrator.gauges import GaugeReporter, QueueGauges
-from moonmind.workflows.orchestrator.metric_rows import count_runs, count_steps
+from moonmind.workflows.orchestrator.metric_rows import RunningTotals
 from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.repositories import RunRepository
 from moonmind.workflows.orchestrator.tracing import root_number, trace_number
@@ -349,11 +349,11 @@ def test_rows_counted_are_the_runs_and_attempts_that_there_were(house: Watched) 
     house.deliver()
     house.submit("rebuild it")
     with house.database.begin() as connection:
-        runs, steps = count_runs(connection), count_steps(connection)
-    counted = Counter({(row.status, row.bucket is None): row.count for row in runs})
+        totals = RunningTotals().count(connection)
+    counted = Counter({(row.status, row.bucket is None): row.count for row in totals.runs})
     assert counted == {("succeeded", False): 1, ("rolled_back", False): 1, ("pending", True): 1}
     outcomes: Counter[tuple[str, str | None]] = Counter()
-    for row in steps:
+    for row in totals.steps:
         outcomes[row.step, row.outcome] += row.count
     assert outcomes["restart", "succeeded"] == 2
     assert outcomes["patch", "skipped"] == outcomes["patch", "succeeded"] == 1
@@ -370,5 +370,35 @@ def test_a_duration_on_a_buckets_bound_is_inside_it(house: Watched) -> None:
                 {"said": json.dumps({"analyze": seconds}), "run": run},
             )
     with house.database.begin() as connection:
-        found = sorted((row.bucket, row.seconds) for row in count_runs(connection))
+        found = sorted((row.bucket, row.seconds) for row in RunningTotals().count(connection).runs)
     assert found == [(0, 0.1), (1, 0.5), (11, 1800.0), (12, 1800.5)]
+
+
+def test_what_ended_a_while_ago_is_counted_once_and_remembered(house: Watched) -> None:
+    totals = RunningTotals()
+
+    def count() -> tuple[Counter[str], int]:
+        with house.database.begin() as connection:
+            found = totals.count(connection)
+        by_status: Counter[str] = Counter()
+        for row in found.runs:
+            by_status[row.status] += row.count
+        return by_status, sum(row.count for row in found.steps)
+
+    def age(run: UUID) -> None:
+        with house.database.begin() as connection:
+            old = "now() - interval '10 minutes'"
+            connection.execute(text(f"UPDATE orchestrator_runs SET completed_at = {old} WHERE id = :run"), {"run": run})
+
+    first = house.submit()
+    house.deliver()
+    age(first)
+    house.submit("there is nothing to mend any more, so fix it")
+    for _ in range(2):
+        assert count() == ({"succeeded": 1, "pending": 1}, 5)
+    house.deliver()
+    for _ in range(2):
+        assert count() == ({"succeeded": 1, "failed": 1}, 6)
+    with house.database.begin() as connection:
+        connection.execute(text("UPDATE orchestrator_runs SET status = 'cancelled' WHERE id = :run"), {"run": first})
+    assert count() == ({"succeeded": 1, "failed": 1}, 6), "it is not looked at again"
