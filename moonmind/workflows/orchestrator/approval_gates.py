@@ -23,6 +23,15 @@ def put_gate(tools: Toolbox, service: str, gate: ApprovalGate, actor: str) -> No
     _let_open_runs_go_by_it(tools, service, actor)
 
 
+def reset_gate(tools: Toolbox, service: str, actor: str) -> None:
+    """What `config.toml` says is in force again. Raises UnknownServiceError."""
+    configured = tools.catalog.get(service).approval
+    with tools.store.transaction() as runs:
+        runs.approvals.give_back_gate(service)
+        runs.approvals.put_gate(service, configured, "config", actor)
+    _let_open_runs_go_by_it(tools, service, actor)
+
+
 def keep_configured_gates(tools: Toolbox) -> None:
     """At the start of a process: what `config.toml` says is stored, unless the API set something else since."""
     changed: list[str] = []

@@ -203,6 +203,10 @@ class ApprovalRepository:
         if number is not None:
             append_event(self._connection, GATE_SUBJECT, number, actor=actor, kind="gate_changed", payload=values)
 
+    def give_back_gate(self, service: str) -> None:
+        """A gate that was set through the API is `config.toml`'s again, whose value is stored next."""
+        self._connection.execute(update(GateRow).where(GateRow.service == service).values(source="config"))
+
     def _gates(self, *where: Any) -> Sequence[Mapping[str, Any]]:
         columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]
         rows = self._connection.execute(select(*columns).where(*where).order_by(GateRow.service)).mappings()
