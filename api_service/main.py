@@ -10,10 +10,10 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api_service.api import problems, refusals
+from api_service.api import problems, refusals, security
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
+from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services, sessions
 from api_service.api.signing import Signer
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -42,7 +42,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
-        app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
+        tokens, csrf = Signer(secret, "approval"), Signer(secret, "csrf")
+        app.state.context = Context(settings, engine, tools, addresses, tokens, csrf)
         yield
         engine.dispose()
 
@@ -54,9 +55,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     problems.install(app)
     refusals.install(app)
+    security.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, health):
+    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, health):
         app.include_router(room.router)
     return app

@@ -33,6 +33,9 @@ ALIASES = {
 
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
+PublicUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
+"""Scheme, host and port, without a path."""
+
 
 class Database(Table):
     """PostgreSQL."""
@@ -49,13 +52,19 @@ class Broker(Table):
 
 
 class Api(Table):
-    """The HTTP side. `body_limit` in bytes, what lasts in seconds."""
+    """The HTTP side. `body_limit` in bytes; what lasts in seconds, where its name does not say otherwise.
+
+    `public_url`: where browsers find this API, when that is not what it sees of a request itself (behind a proxy).
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     body_limit: int = Field(65536, ge=1024, le=16 * 1024 * 1024)
     download_ttl: int = Field(900, ge=10, le=86400)
     approval_token_ttl: int = Field(900, ge=10, le=86400)
+    public_url: PublicUrl | None = None
+    session_hours: int = Field(12, ge=1, le=720)
+    session_idle_minutes: int = Field(60, ge=5, le=43200)
 
 
 class Orchestrator(Table):

@@ -44,7 +44,7 @@ def protected(tmp_path: Path, database: Engine) -> Callable[..., House]:
     def make(**policy: Any) -> House:
         chosen = {"requirement": '"pre-run"', **policy}
         for person in (ANN, BEN):
-            create_key(database, person.id, "key", ["approver"], None)
+            create_key(database, person.id, "key", ["approver"], None, actor="ada")
         return House(tmp_path, database, approval="{" + ", ".join(f"{k} = {v}" for k, v in chosen.items()) + "}")
 
     return make
@@ -503,9 +503,9 @@ def test_a_token_opens_nothing_once_its_owner_has_no_key_for_it(protected: Calla
     house = protected()
     dry = house.submit(dry_run=True)
     house.deliver()
-    key, row = create_key(house.database, "ann2", "key", ["approver"], None)
+    key, row = create_key(house.database, "ann2", "key", ["approver"], None, actor="ada")
     token = ApprovalToken(issue_token(house.tools, dry, Approver("ann2", frozenset({"approver"})), 60).id)
-    revoke_key(house.database, row["key_id"])
+    revoke_key(house.database, row["key_id"], actor="ada")
     with pytest.raises(ApprovalRefusedError, match="has no key any more"):
         house.submit(approval_token=token)
     assert key.startswith("mm_")
