@@ -15,6 +15,7 @@ from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
 from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services, sessions
 from api_service.api.signing import Signer
+from api_service.ui.app import router as pages
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
 from moonmind.config.known_secrets import make_redactor
@@ -61,4 +62,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(orchestrator.creation)
     for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, health):
         app.include_router(room.router)
+    app.include_router(pages)
     return app

@@ -47,11 +47,10 @@ class InvalidFormError(Exception):
 async def read_fields(request: Request) -> Fields:
     """The fields of a form. Problem 422 for files, too many fields, and text that cannot be stored."""
     values: dict[str, list[str]] = {}
-    async with request.form(max_files=0, max_fields=MOST_FIELDS) as form:
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile) or "\0" in value or not _is_text(value):
-                raise Problem(422, "invalid_form", f"the field {name!r} holds what no text holds", "Write it anew.")
-            values.setdefault(name, []).append(value.replace("\r\n", "\n"))
+    for name, value in (await request.form(max_files=0, max_fields=MOST_FIELDS)).multi_items():
+        if isinstance(value, UploadFile) or "\0" in value or not _is_text(value):
+            raise Problem(422, "invalid_form", f"the field {name!r} holds what no text holds", "Write it anew.")
+        values.setdefault(name, []).append(value.replace("\r\n", "\n"))
     return Fields(values)
 
 

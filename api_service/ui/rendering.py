@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -61,8 +60,3 @@ def go_to(path: str, note: str | None = None) -> RedirectResponse:
     if note is not None:
         answer.set_cookie(NOTE_COOKIE, note, max_age=60, path="/ui", httponly=True, samesite="strict")
     return answer
-
-
-def with_errors(model: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, Any]:
-    """A form's page again, with what was wrong by field."""
-    return {**model, "errors": errors}

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from api_service.api.problems import Problem
 from api_service.api.refusals import refusal_of
-from api_service.ui.rendering import HEADERS, page
+from api_service.api.security import SignInNeededError
+from api_service.ui.rendering import page
 from api_service.ui.views.advice import advice_for
 
 TITLES = {
@@ -37,6 +37,8 @@ class PageRoute(APIRoute):
         async def shown(request: Request) -> Response:
             try:
                 return await handler(request)
+            except SignInNeededError:  # leads to the page for it
+                raise
             except Exception as error:
                 return error_page(request, refusal_of(error))
 
@@ -44,10 +46,8 @@ class PageRoute(APIRoute):
 
 
 def error_page(request: Request, problem: Problem) -> Response:
-    """What went wrong and what to do, for people; a redirection stays one."""
+    """What went wrong and what to do, for people."""
     status = problem.status_code
-    if 300 <= status < 400 and problem.headers:
-        return RedirectResponse(problem.headers["Location"], status, headers=HEADERS)
     answer = page(
         request,
         "error.html",

@@ -1,4 +1,4 @@
-"""Who looks at a page."""
+"""Who looks at a page, with what their forms carry."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api_service.api.cookies import csrf_token
 from api_service.api.problems import Problem
-from api_service.api.security import current_person
-from moonmind.access.keys import Person, may
+from api_service.api.routing import Use, as_approver
+from api_service.api.security import current_visitor
+from moonmind.access.keys import Person, SignedIn, may
 from moonmind.schemas.approvals import Role
 from moonmind.workflows.orchestrator.gates import Approver
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """A person with the token that their forms carry."""
+    """A person with the proof that their forms carry."""
 
     person: Person
     csrf: str
@@ -35,17 +37,18 @@ class Visitor:
     @property
     def approver(self) -> Approver:
         """As somebody whose word may count."""
-        return Approver(self.person.owner, self.person.roles)
+        return as_approver(self.person)
 
     def may(self, role: Role) -> bool:
         """Whether they may do what needs the role."""
         return may(self.person.roles, role)
 
 
-def visitor_of(request: Request, person: Annotated[Person, Depends(current_person)]) -> Visitor:
-    """Whoever is signed in."""
-    request.state.visitor = Visitor(person, "x")
-    return request.state.visitor
+def visitor_of(request: Request, context: Use, session: Annotated[SignedIn, Depends(current_visitor)]) -> Visitor:
+    """Whoever is signed in, also for a page of an error that comes later."""
+    visitor = Visitor(session.person, csrf_token(context, session))
+    request.state.visitor = visitor
+    return visitor
 
 
 def needs(role: Role) -> Callable[[Visitor], Visitor]:

@@ -42,15 +42,20 @@ def show_keys(request: Request, context: Use, visitor: Admin) -> Response:
 @router.post("")
 def create(request: Request, context: Use, visitor: Admin, sent: Form) -> Response:
     """The new key, shown this once: the page is the answer, since nothing that could show it later is stored."""
-    values = {name: sent.one(name).strip() for name in ("owner", "name", "valid_days")} | {"roles": sent.many("roles")}
-    days = whole_number(values["valid_days"]) if values["valid_days"] else None
+    written = sent.optional("valid_days")
+    values = {"owner": sent.one("owner").strip(), "name": sent.one("name").strip(), "roles": sent.many("roles")}
+    days = whole_number(written) if written else None
     try:
         body = check(CreateKey, {**values, "valid_days": days})
-        key, row = create_key(context.engine, body.owner, body.name, body.roles, body.valid_days)
+        key, row = create_key(context.engine, body.owner, body.name, body.roles, body.valid_days, actor=visitor.owner)
     except InvalidFormError as error:
-        return _keys(request, context, visitor, 422, values=values, errors=error.errors)
+        return _keys(
+            request, context, visitor, 422, values={**values, "valid_days": written or ""}, errors=error.errors
+        )
     except OwnerInOtherLettersError as error:
-        return _keys(request, context, visitor, 409, values=values, refused=refusal_of(error))
+        return _keys(
+            request, context, visitor, 409, values={**values, "valid_days": written or ""}, refused=refusal_of(error)
+        )
     return _keys(request, context, visitor, 201, new_key=key, new_owner=row["owner"])
 
 
@@ -58,7 +63,7 @@ def create(request: Request, context: Use, visitor: Admin, sent: Form) -> Respon
 def revoke(request: Request, key_id: UUID, context: Use, visitor: Admin, sent: Form) -> Response:
     """It opens nothing from now on."""
     try:
-        row = revoke_key(context.engine, key_id)
+        row = revoke_key(context.engine, key_id, actor=visitor.owner)
     except LastAdminError as error:
         return _keys(request, context, visitor, 409, refused=refusal_of(error))
     if row is None:

@@ -87,7 +87,7 @@ def _standing(context: Context, visitor: Visitor, rows: read_models.RunRows, run
     can = actions_for(run, gate, visitor.approver, now, cancel_asked=worker.cancel_asked)
     starts = start_choices(*retry_starts(context.tools, run["run_id"])) if can.retry else []
     theirs = {a["approver"] for a in run["approvals"] if _may_revoke(visitor, a["approver"])}
-    undone = rows.run["progress"].get("touched", False)
+    kept = "what it changed is put back" if rows.run["progress"].get("touched") else "nothing was changed yet"
     return {
         "head": badge_of_run(run["status"], rollback_verified=run["rollback_verified"]),
         "took": duration_of(run, now),
@@ -100,7 +100,7 @@ def _standing(context: Context, visitor: Visitor, rows: read_models.RunRows, run
         "gate": gate,
         "gate_badge": REQUIREMENT[gate.requirement],
         "answers": answers_of(run, frozenset(theirs) if run["awaiting"] else frozenset()),
-        "cancel_words": f"It is stopped{' and what it changed is put back' if undone else '; nothing was changed yet'}.",
+        "cancel_words": f"It is stopped; {kept}.",
     }
 
 

@@ -61,12 +61,11 @@ def render_line(line: str, style: Style = PLAIN) -> tuple[Markup, Style]:
     """One line, begun in a style, and the style in which it ends."""
     shown = line.rstrip("\r").rpartition("\r")[2]  # what a terminal would show of a progress bar
     rest = max(0, len(shown) - LONGEST_LINE)
-    pieces = []
-    for text, style in _runs(shown[:LONGEST_LINE], style):
-        pieces.append(_span(text, style))
+    runs = list(_runs(shown[:LONGEST_LINE], style))
+    pieces = [_span(text, one) for text, one in runs]
     if rest:
         pieces.append(Markup('<span class="log-note"> … {:,} more characters</span>').format(rest))
-    return Markup("").join(pieces), style
+    return Markup("").join(pieces), runs[-1][1]
 
 
 def _runs(text: str, style: Style) -> Iterator[tuple[str, Style]]:
@@ -107,12 +106,22 @@ def _set_one(style: Style, code: int) -> Style:
         return PLAIN
     if code in switches:
         return replace(style, **switches[code])
-    if code in (39, 49):
-        return replace(style, fg=None) if code == 39 else replace(style, bg=None)
-    for first, name, bright in ((30, "fg", 0), (40, "bg", 0), (90, "fg", 8), (100, "bg", 8)):
-        if first <= code < first + 8:
-            return replace(style, **{name: code - first + bright})
-    return style
+    return _coloured(style, code)
+
+
+def _coloured(style: Style, code: int) -> Style:
+    """30 to 37 and 90 to 97 colour the text, 40 to 47 and 100 to 107 its ground; 39 and 49 take that back."""
+    bright, base = (8, code - 60) if code >= 90 else (0, code)
+    colour = None if code in (39, 49) else base % 10 + bright
+    if colour is not None and base % 10 > 7:
+        return style
+    match base // 10:
+        case 3:
+            return replace(style, fg=colour)
+        case 4:
+            return replace(style, bg=colour)
+        case _:
+            return style
 
 
 def _extended(codes: list[int]) -> tuple[int | None, list[int]]:

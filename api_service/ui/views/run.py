@@ -200,7 +200,9 @@ def _ending(run: Run) -> Callout | None:
         case "cancelled":
             return Callout("quiet", "stop", "Cancelled before anything was changed", "")
         case _ if run["dry_run"]:
-            return Callout("active", "eye", "This is a preview: nothing was changed", "Look at the change, then run it.")
+            return Callout(
+                "active", "eye", "This is a preview: nothing was changed", "Look at the change, then run it."
+            )
         case _:
             return None
 

@@ -119,7 +119,8 @@ def count_ahead(connection: Connection, run: Row) -> int:
     """How many runs of its lock group, the active one included, go before a run that waits for its turn."""
     r = OrchestratorRun
     earlier = and_(r.priority == run["priority"], tuple_(r.queued_at, r.id) < (run["queued_at"], run["id"]))
-    goes_first = or_(r.holds_lock, and_(r.status.in_(("pending", "running")), or_(r.priority > run["priority"], earlier)))
+    better = or_(r.priority > run["priority"], earlier)
+    goes_first = or_(r.holds_lock, and_(r.status.in_(("pending", "running")), better))
     others = (r.lock_group == run["lock_group"], r.id != run["id"], r.completed_at.is_(None))
     return int(connection.execute(select(func.count()).where(*others, goes_first)).scalar_one())
 
@@ -138,7 +139,7 @@ class SystemState:
 def system_state(connection: Connection) -> SystemState:
     """The queues and the workers, as the rows have them."""
     r, o = OrchestratorRun, OutboxMessage
-    counts = connection.execute(select(r.status, func.count()).group_by(r.status)).all()
+    counts = connection.execute(select(r.status, func.count().label("number")).group_by(r.status)).all()
     held = ("id", "target_service", "next_step", "attempt", "queue", "lease_owner", "lease_expires_at")
     leases = select(*(getattr(r, name) for name in held)).where(r.lease_owner.is_not(None))
     backlog = select(
@@ -147,7 +148,7 @@ def system_state(connection: Connection) -> SystemState:
         func.min(o.created_at).label("oldest"),
     ).select_from(o)
     return SystemState(
-        runs={status: number for status, number in counts},
+        runs={row.status: row.number for row in counts},
         leases=[dict(row) for row in connection.execute(leases.order_by(r.lease_owner, r.id)).mappings()],
         outbox=dict(connection.execute(backlog).mappings().one()),
         now=connection.execute(select(func.clock_timestamp())).scalar_one(),

@@ -1,0 +1,81 @@
+// The log of a run while it is on: lines come as events and are added as text.
+"use strict";
+
+(() => {
+  const main = document.getElementById("main");
+  if (!main.dataset.events) return;
+  const MOST_LINES = 5000;
+  const logs = new Map();
+  let waiting = null;
+
+  function logOf(step, attempt, name) {
+    const id = `log-${step}-${attempt}`;
+    if (logs.has(id)) return logs.get(id);
+    const box = document.getElementById(id) || makeLog(id, step, name);
+    if (!box) return null;
+    box.replaceChildren();
+    const log = { box, rest: "", style: null, lines: 0 };
+    logs.set(id, log);
+    const details = box.closest("details");
+    if (details) details.open = true;
+    return log;
+  }
+
+  function makeLog(id, step, name) {
+    const logsOfStep = document.getElementById(`logs-${step}`);
+    if (!logsOfStep) return null;
+    const outer = document.createElement("div");
+    outer.className = "log-box";
+    const bar = document.createElement("div");
+    bar.className = "log-bar";
+    bar.textContent = name;
+    const box = document.createElement("pre");
+    box.id = id;
+    box.className = "log";
+    box.tabIndex = 0;
+    box.setAttribute("role", "region");
+    box.setAttribute("aria-label", `Log ${name}`);
+    outer.append(bar, box);
+    logsOfStep.append(outer);
+    return box;
+  }
+
+  function add(log, text) {
+    const { box } = log;
+    const follows = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    const lines = (log.rest + text).split("\n");
+    log.rest = lines.pop();
+    const added = document.createDocumentFragment();
+    for (const line of lines) {
+      const [row, style] = MoonLog.line(line, log.style);
+      log.style = style;
+      added.append(row);
+    }
+    box.append(added);
+    log.lines += lines.length;
+    for (; log.lines > MOST_LINES; log.lines -= 1) box.firstChild.remove();
+    if (follows) box.scrollTop = box.scrollHeight;
+  }
+
+  function refreshSoon() {
+    if (waiting === null) {
+      waiting = setTimeout(() => {
+        waiting = null;
+        Moon.refresh();
+      }, 150);
+    }
+  }
+
+  const stream = new EventSource(main.dataset.events);
+  stream.addEventListener("log", async (event) => {
+    const { step, attempt, text } = JSON.parse(event.data);
+    const log = logOf(step, attempt, `${step}, try ${attempt}`);
+    if (log) add(log, text);
+  });
+  stream.addEventListener("state", refreshSoon);
+  stream.addEventListener("end", () => {
+    stream.close();
+    refreshSoon();
+  });
+  window.addEventListener("pagehide", () => stream.close());
+})();
