@@ -13,7 +13,9 @@ from fastapi import FastAPI
 from api_service.api import problems, refusals, security
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services, sessions
+from api_service.api.live.ending import kept_open
+from api_service.api.live.hub import Hub
+from api_service.api.routers import approvals, artifacts, events, health, keys, orchestrator, runs, services, sessions
 from api_service.api.signing import Signer
 from api_service.ui.app import router as pages
 from moonmind.access.use_cases import ensure_admin_key, signing_key
@@ -22,7 +24,7 @@ from moonmind.config.known_secrets import make_redactor
 from moonmind.config.settings import Settings, load_settings
 from moonmind.utils.logging import configure_logging
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
-from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.bootstrap import make_database, make_listener, make_toolbox
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +46,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keep_configured_gates(tools)
         addresses = Signer(secret, "artifact", settings.api.download_ttl)
         tokens, csrf = Signer(secret, "approval"), Signer(secret, "csrf")
-        app.state.context = Context(settings, engine, tools, addresses, tokens, csrf)
-        yield
+        hub = Hub(tools.artifacts, settings.api.event_streams)
+        listener = make_listener(engine, hub.tell, hub.tell_all)
+        app.state.context = Context(settings, engine, tools, addresses, tokens, csrf, hub, listener)
+        async with kept_open(hub, listener):
+            yield
         engine.dispose()
 
     app = FastAPI(
@@ -60,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, health):
+    for room in (runs, events, orchestrator, approvals, artifacts, services, keys, sessions, health):
         app.include_router(room.router)
     app.include_router(pages)
     return app

@@ -8,9 +8,11 @@ from datetime import timedelta
 from fastapi import Request
 from sqlalchemy import Engine
 
+from api_service.api.live.hub import Hub
 from api_service.api.signing import Signer
 from moonmind.access.sessions import Lasting
 from moonmind.config.settings import Settings
+from moonmind.engine.notices import EventListener
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 
@@ -25,6 +27,8 @@ class Context:
     addresses: Signer
     approval_tokens: Signer
     csrf: Signer
+    live: Hub
+    listener: EventListener
 
     @property
     def lasting(self) -> Lasting:

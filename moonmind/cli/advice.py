@@ -29,6 +29,8 @@ ADVICE: Mapping[str, str] = {
     "token_of_another_person": "`moonmind runs token RUN` gives one of your own.",
     "token_of_another_run": "`moonmind runs token RUN` gives one, with RUN a dry run of the same service.",
     "too_late": "`moonmind runs cancel {run}` stops it and undoes what it did.",
+    "too_many_streams": "Try again in a moment; `moonmind runs show {run}` says where it stands.",
+    "unknown_event_id": "Leave --since out: `moonmind runs watch {run}` begins at the run's beginning.",
 }
 """By the code of the problem; of what is not here, the API's own advice says nothing about HTTP."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from moonmind.config.home import current_home
 NOT_REACHABLE = 3
 REFUSED = 2
 TIMEOUT_SECONDS = 30.0
+SILENCE_SECONDS = 45.0
+"""An event stream that is still there says so every fifteen."""
 
 
 class NotReachableError(click.ClickException):
@@ -59,6 +62,21 @@ class Client:
         """The bytes. Raises NotReachableError, RefusedError."""
         return self._ask("GET", path).content
 
+    @contextmanager
+    def stream(self, path: str, since: str | None) -> Iterator[Iterator[str] | None]:
+        """The lines of an event stream after that id, None when there will be none. Raises NotReachableError, also in
+        the middle of it, and RefusedError."""
+        headers = {"Authorization": f"Bearer {self.key}"} | ({} if since is None else {"Last-Event-ID": since})
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=SILENCE_SECONDS)
+        try:
+            with httpx.stream("GET", self.url + path, headers=headers, timeout=timeout) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer)
+                yield None if answer.status_code == httpx.codes.NO_CONTENT else answer.iter_lines()
+        except httpx.HTTPError as error:
+            raise self._away(error) from None
+
     def _call(self, method: str, path: str, **rest: Any) -> Any:
         return self._ask(method, path, **rest).json()
 
@@ -67,13 +85,16 @@ class Client:
         try:
             answer = httpx.request(method, self.url + path, headers=headers, timeout=TIMEOUT_SECONDS, **rest)
         except httpx.HTTPError as error:
-            raise NotReachableError(
-                f"the API at {self.url} does not answer ({error or type(error).__name__}).\n"
-                "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
-            ) from None
+            raise self._away(error) from None
         if answer.is_success:
             return answer
         raise _refusal(answer)
+
+    def _away(self, error: httpx.HTTPError) -> NotReachableError:
+        return NotReachableError(
+            f"the API at {self.url} does not answer ({error or type(error).__name__}).\n"
+            "Start the stack with `moonmind up`, or name another one in MOONMIND_API_URL."
+        )
 
 
 def _refusal(answer: httpx.Response) -> click.ClickException:

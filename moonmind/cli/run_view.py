@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +14,7 @@ from moonmind.cli.client import Client, RefusedError
 from moonmind.cli.output import MARKS, SHORT_ID, STYLES, console, moment, one_line, seconds_between, short_id
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 RUNS = "/orchestrator/runs"
@@ -25,6 +25,7 @@ INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
 Run = Mapping[str, Any]
+Step = Mapping[str, Any]
 
 
 def watch_run(client: Client, run_id: str) -> Run:
@@ -32,7 +33,7 @@ def watch_run(client: Client, run_id: str) -> Run:
     try:
         screen = console(stderr=True)
         run = _watch_live(client, run_id, screen) if screen.is_terminal else _watch_plainly(client, run_id, screen)
-        _print_end(run)
+        print_end(run)
     except KeyboardInterrupt:
         click.echo(f"left; the run goes on: moonmind runs show {run_id[:SHORT_ID]}", err=True)
         sys.exit(INTERRUPTED)
@@ -42,13 +43,13 @@ def watch_run(client: Client, run_id: str) -> Run:
 def _watch_live(client: Client, run_id: str, screen: Console) -> Run:
     from rich.live import Live
 
-    run, said = _show(client, run_id), set[str]()
-    with Live(_steps(run), console=screen, refresh_per_second=8) as live:
+    run, said = show_run(client, run_id), set[str]()
+    with Live(steps_table(run), console=screen, refresh_per_second=8) as live:
         while run["status"] not in TERMINAL:
             _say_waiting(screen, run, said)
             time.sleep(POLL_SECONDS)
-            run = _show(client, run_id)
-            live.update(_steps(run))
+            run = show_run(client, run_id)
+            live.update(steps_table(run))
     return run
 
 
@@ -56,12 +57,12 @@ def _watch_plainly(client: Client, run_id: str, screen: Console) -> Run:
     """A line for each change, for logs and pipes."""
     said, waits = set[tuple[str, int, str]](), set[str]()
     while True:
-        run = _show(client, run_id)
+        run = show_run(client, run_id)
         for step in run["steps"]:
             state = (step["name"], step["attempt"], step["status"])
             if step["status"] != "pending" and state not in said:
                 said.add(state)
-                screen.print(_line(run, step), markup=False)
+                screen.print(step_line(run, step), markup=False)
         if run["status"] in TERMINAL:
             return run
         _say_waiting(screen, run, waits)
@@ -91,7 +92,7 @@ def print_run(run: Run) -> None:
         _print_alarm(screen, run)
     if run["awaiting"]:
         screen.print(waiting_text(run), style="yellow", markup=False)
-    screen.print(_steps(run))
+    screen.print(steps_table(run))
     if run["approvals"]:
         screen.print("approvals:")
         print_approvals(screen, run["approvals"])
@@ -129,39 +130,45 @@ def print_runs(runs: Sequence[Run]) -> None:
 def find_run(client: Client, run_id: str) -> Run:
     """A run by its id or the beginning of it, among the newest hundred."""
     if len(run_id) == FULL_ID:
-        return _show(client, run_id)
+        return show_run(client, run_id)
     newest = client.get(RUNS, limit=100)["runs"]
     found = [run["run_id"] for run in newest if run["run_id"].startswith(run_id.lower())]
     if len(found) != 1:
         raise RefusedError(f"{len(found)} of the newest runs begin with {run_id!r}; `moonmind runs list` shows them.")
-    return _show(client, found[0])
+    return show_run(client, found[0])
 
 
-def _show(client: Client, run_id: str) -> Run:
+def show_run(client: Client, run_id: str) -> Run:
+    """A run by its whole id, as it is now."""
     run: Run = client.get(f"{RUNS}/{run_id}")
     return run
 
 
-def _steps(run: Run) -> Table:
+def mark_and_time(step: Step, outcome: str) -> tuple[RenderableType, str]:
+    """How a step stands, and how long it took."""
+    return f"[{STYLES[outcome]}]{MARKS[outcome]}[/]", seconds_between(step["started_at"], step["completed_at"])
+
+
+def steps_table(run: Run, look: Callable[[Step, str], tuple[RenderableType, str]] = mark_and_time) -> Table:
+    """The steps of a run; `look` gives a step's first and third column by its status."""
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for step in run["steps"]:
-        outcome = _outcome(run, step)
-        mark = f"[{STYLES[outcome]}]{MARKS[outcome]}[/]"
+        mark, took = look(step, _outcome(run, step))
         attempt = f" ({step['attempt']})" if step["attempt"] > 1 else ""
-        took = seconds_between(step["started_at"], step["completed_at"])
         table.add_row(mark, step["name"] + attempt, f"[dim]{took}[/]", _plain(step["message"] or ""))
     return table
 
 
-def _line(run: Run, step: Mapping[str, Any]) -> str:
+def step_line(run: Run, step: Step) -> str:
+    """A step as it stands, for logs and pipes."""
     took, outcome = seconds_between(step["started_at"], step["completed_at"]), _outcome(run, step)
     words = (MARKS[outcome], f"{step['name']:8}", outcome, took, step["message"] or "")
     return " ".join(word for word in words if word)
 
 
-def _outcome(run: Run, step: Mapping[str, Any]) -> str:
+def _outcome(run: Run, step: Step) -> str:
     """A step's status for people: an undoing that was done, but not all of it, is a failure to them."""
     is_partial = step["name"] == "rollback" and step["status"] == "succeeded" and run["rollback_verified"] is False
     return "failed" if is_partial else str(step["status"])
@@ -174,7 +181,8 @@ def _print_alarm(screen: Console, run: Run) -> None:
     screen.print(f"look at rollback.log, put right what it names, then: {retry}", style="yellow", markup=False)
 
 
-def _print_end(run: Run) -> None:
+def print_end(run: Run) -> None:
+    """How it ended, on stderr."""
     screen = console(stderr=True)
     took = seconds_between(run["queued_at"], run["completed_at"])
     dry = " (dry run: nothing was changed)" if run["dry_run"] else ""

@@ -18,6 +18,12 @@ STEPS = ("analyze", "patch", "build", "restart", "verify", "rollback")
 TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 
 
+def _check_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (value.isascii() and value.isprintable()):
+        raise click.BadParameter("an id has letters, digits, dots and dashes, such as 12.build.4096")
+    return value
+
+
 @click.group()
 def runs() -> None:
     """Ask for repairs, look at them, decide about them.
@@ -26,6 +32,7 @@ def runs() -> None:
     moonmind runs create --service shop --wait "fix the missing dependency"
     moonmind runs list --status failed
     moonmind runs show 6f1c…
+    moonmind runs watch 6f1c…
     moonmind runs approve 6f1c…
     moonmind runs cancel 6f1c…
     moonmind runs retry 6f1c… --wait
@@ -125,6 +132,33 @@ def show(run_id: str, as_json: bool) -> None:
     run = find_run(make_client(), run_id)
     print_json(run) if as_json else print_run(run)
     sys.exit(1 if run["status"] in TERMINAL - {"succeeded"} else 0)
+
+
+@runs.command()
+@click.argument("run_id")
+@click.option("--since", callback=_check_id, help="The last event id that you have: only what comes after it.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line to stdout, for programs.")
+def watch(run_id: str, since: str | None, as_json: bool) -> None:
+    """Follow a run while it happens.
+
+    Its log lines and decisions from its beginning, in the order in which they belong; on a terminal, its steps below
+    them. A connection that is lost is taken up again where it was cut.
+
+    \b
+    moonmind runs watch 6f1c
+    moonmind runs watch 6f1c | grep -i error
+    moonmind runs watch 6f1c --json --since 12.build.4096
+
+    RUN_ID may be shortened. Exit: 0 it succeeded, 1 it ended otherwise, 2 refused, 3 the API does not answer, 130
+    Ctrl-C (the run goes on).
+    """
+    from moonmind.cli.client import make_client
+    from moonmind.cli.run_view import find_run
+    from moonmind.cli.watch import watch_as_json, watch_for_people
+
+    client = make_client()
+    watched = (watch_as_json if as_json else watch_for_people)(client, find_run(client, run_id), since)
+    sys.exit(0 if watched["status"] == "succeeded" else 1)
 
 
 @runs.command()

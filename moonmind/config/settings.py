@@ -52,7 +52,8 @@ class Broker(Table):
 
 
 class Api(Table):
-    """The HTTP side. `body_limit` in bytes; what lasts in seconds, where its name does not say otherwise.
+    """The HTTP side. `body_limit` in bytes; what lasts in seconds, where its name does not say otherwise;
+    `event_streams` open at once in one process.
 
     `public_url`: where browsers find this API, when that is not what it sees of a request itself (behind a proxy).
     """
@@ -65,6 +66,7 @@ class Api(Table):
     public_url: PublicUrl | None = None
     session_hours: int = Field(12, ge=1, le=720)
     session_idle_minutes: int = Field(60, ge=5, le=43200)
+    event_streams: int = Field(64, ge=1, le=10_000)
 
 
 class Orchestrator(Table):

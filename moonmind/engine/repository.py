@@ -35,6 +35,7 @@ from moonmind.engine.events import FIRST_PREVIOUS, Event, event_hash
 from moonmind.engine.jobs import Claim, LeaseLostError, StuckJob, Wakeup
 
 OUTBOX_CHANNEL = "moonmind_outbox"
+EVENTS_CHANNEL = "moonmind_events"
 CLAIMABLE = ("pending", "running")
 
 
@@ -261,4 +262,5 @@ def append_event(
     event = Event(subject_kind, subject_id, (last[1] or 0) + 1, last[0], actor, kind, dict(payload))
     previous = last[2] or FIRST_PREVIOUS
     row = {**asdict(event), "previous_hash": previous, "hash": event_hash(previous, event)}
-    connection.execute(insert(e).values(row))
+    told = func.pg_notify(EVENTS_CHANNEL, f"{subject_kind}:{subject_id}")  # in the same round trip
+    connection.execute(insert(e).values(row).returning(told))

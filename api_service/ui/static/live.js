@@ -1,4 +1,4 @@
-// The log of a run while it is on: lines come as events and are added as text.
+// The log of a run while it is on: each line comes as an event and is added as text.
 "use strict";
 
 (() => {
@@ -14,7 +14,7 @@
     const box = document.getElementById(id) || makeLog(id, step, name);
     if (!box) return null;
     box.replaceChildren();
-    const log = { box, rest: "", style: null, lines: 0 };
+    const log = { box, style: null, lines: 0 };
     logs.set(id, log);
     const details = box.closest("details");
     if (details) details.open = true;
@@ -43,17 +43,11 @@
   function add(log, text) {
     const { box } = log;
     const follows = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
-    const lines = (log.rest + text).split("\n");
-    log.rest = lines.pop();
-    const added = document.createDocumentFragment();
-    for (const line of lines) {
-      const [row, style] = MoonLog.line(line, log.style);
-      log.style = style;
-      added.append(row);
-    }
-    box.append(added);
-    log.lines += lines.length;
-    for (; log.lines > MOST_LINES; log.lines -= 1) box.firstChild.remove();
+    const [row, style] = MoonLog.line(text, log.style);
+    log.style = style;
+    box.append(row);
+    log.lines += 1;
+    if (log.lines > MOST_LINES) box.firstChild.remove();
     if (follows) box.scrollTop = box.scrollHeight;
   }
 
@@ -67,7 +61,7 @@
   }
 
   const stream = new EventSource(main.dataset.events);
-  stream.addEventListener("log", async (event) => {
+  stream.addEventListener("log", (event) => {
     const { step, attempt, text } = JSON.parse(event.data);
     const log = logOf(step, attempt, `${step}, try ${attempt}`);
     if (log) add(log, text);

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
 
-from api_service.db.session import make_engine
+from api_service.db.session import DEAD_PEER, make_engine
 from moonmind.config.known_secrets import make_redactor
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.engine.group_lock import GroupLock
+from moonmind.engine.notices import EventListener
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
@@ -39,6 +41,12 @@ AMQP_PORT = 5672
 def make_database(settings: Settings) -> Engine:
     """The engine for the settings' database; connects at first use."""
     return make_engine(settings.database.url.get_secret_value(), pool_size=settings.database.pool_size)
+
+
+def make_listener(engine: Engine, told: Callable[[str, UUID], None], missed: Callable[[], None]) -> EventListener:
+    """What hears of new events in the engine's database, on a connection of its own."""
+    _, arguments = engine.dialect.create_connect_args(engine.url)
+    return EventListener({**arguments, "connect_timeout": 5, **DEAD_PEER}, told, missed)
 
 
 def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:

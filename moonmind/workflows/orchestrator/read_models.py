@@ -18,8 +18,10 @@ from api_service.db.models import (
     OrchestratorRun,
     OrchestratorRunArtifact,
     OutboxMessage,
+    RunEvent,
     SpecWorkflowTaskState,
 )
+from moonmind.workflows.orchestrator.event_stream import BOUNDARIES, Recorded
 
 Row = Mapping[str, Any]
 
@@ -99,6 +101,15 @@ def find_artifact(connection: Connection, run: UUID, artifact: UUID) -> Row | No
     """One artifact of this run."""
     a = OrchestratorRunArtifact
     return _one(connection, select(a.__table__).where(a.run_id == run, a.id == artifact))
+
+
+def list_events(connection: Connection, run: UUID, first: int, limit: int) -> list[Recorded]:
+    """A run's record from the event number `first` on."""
+    e = RunEvent
+    columns = (e.sequence, e.at, e.actor, e.kind, e.payload)
+    sealed = func.count().filter(e.kind.in_(BOUNDARIES)).over(order_by=e.sequence, rows=(1, None)) > 0
+    query = select(*columns, sealed).where(e.subject_kind == "run", e.subject_id == run, e.sequence >= first)
+    return [Recorded(*row) for row in connection.execute(query.order_by(e.sequence).limit(limit))]
 
 
 def last_runs(connection: Connection) -> dict[str, Row]:
