@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -30,6 +31,12 @@ NEEDS = {
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
 REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
+
+
+def pytest_configure() -> None:
+    """A shell that puts the suite in the background has it ignore Ctrl-C, and the programs under test with it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @cache

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from moonmind.cli.output import json_option
 from moonmind.cli.roles import ROLES
+
+if TYPE_CHECKING:
+    from moonmind.cli.client import Client
 
 GATES = "/orchestrator/approval-gates"
 RUNS = "/orchestrator/runs"
@@ -26,6 +29,7 @@ def gates() -> None:
     \b
     moonmind gates list
     moonmind gates set shop --require pre-run --approvals 2
+    moonmind gates reset shop
     """
 
 
@@ -86,16 +90,41 @@ def set_command(service: str, as_json: bool, **given: Any) -> None:
     moonmind gates set shop --require none
     """
     from moonmind.cli.client import make_client
-    from moonmind.cli.output import print_json
 
     changes = {name: value for name, value in given.items() if value not in (None, ())}
     if not changes:
         raise click.UsageError("say what to change, such as --require pre-run.")
     client = make_client()
     gate = _gate_of(client, service)
-    waiting = _waiting(client, service)
     whole = {name: value for name, value in gate.items() if name not in ("service", "source")}
-    answer = client.put(f"{GATES}/{service}", {**whole, **changes})
+    _change(client, service, as_json, lambda: client.put(f"{GATES}/{service}", {**whole, **changes}))
+
+
+@gates.command("reset")
+@click.argument("service")
+@json_option
+def reset_command(service: str, as_json: bool) -> None:
+    """Hand the gate of SERVICE back to config.toml.
+
+    What was set by `gates set` is forgotten. The file's policy is in force at once, also for runs that are on, and when
+    the file changes the gate follows at the next start.
+
+    \b
+    moonmind gates reset shop
+    """
+    from moonmind.cli.client import make_client
+
+    client = make_client()
+    _gate_of(client, service)
+    _change(client, service, as_json, lambda: client.delete(f"{GATES}/{service}"))
+
+
+def _change(client: Client, service: str, as_json: bool, change: Callable[[], Any]) -> None:
+    """Do it, and say what the gate is now and what became of the runs that waited at it."""
+    from moonmind.cli.output import print_json
+
+    waiting = _waiting(client, service)
+    answer = change()
     if as_json:
         print_json(answer)
     else:

@@ -266,6 +266,7 @@ def test_a_comment_with_nul_is_refused(protected: Protected) -> None:
         ("POST", f"{RUNS}/{uuid.UUID(int=0)}/retry"),
         ("GET", "/orchestrator/approval-gates"),
         ("PUT", "/orchestrator/approval-gates/shop"),
+        ("DELETE", "/orchestrator/approval-gates/shop"),
     ],
 )
 def test_nothing_of_it_is_open_to_strangers(protected: Protected, method: str, path: str) -> None:
@@ -382,6 +383,25 @@ def test_a_gate_of_an_unknown_service_is_404_with_the_known_ones(protected: Prot
     answer = protected().call("ada", "PUT", "/orchestrator/approval-gates/shpo", GATE)
     assert (answer.status_code, answer.json()["error"]) == (404, "unknown_service")
     assert answer.json()["known_services"] == ["shop"]
+
+
+def test_a_gate_is_handed_back_to_the_file_and_follows_it_again(protected: Protected) -> None:
+    front = protected()
+    (configured,) = front.call("ada", "GET", "/orchestrator/approval-gates").json()["approval_gates"]
+    front.call("ada", "PUT", "/orchestrator/approval-gates/shop", GATE)
+    answer = front.call("ada", "DELETE", "/orchestrator/approval-gates/shop")
+    assert (answer.status_code, answer.json()) == (200, configured)
+    assert front.call("ada", "GET", "/orchestrator/approval-gates").json()["approval_gates"] == [configured]
+    assert front.call("ada", "DELETE", "/orchestrator/approval-gates/shpo").status_code == 404
+    assert front.call("kim", "DELETE", "/orchestrator/approval-gates/shop").status_code == 403
+
+
+def test_runs_that_wait_go_on_when_the_file_asks_for_nobody(protected: Protected) -> None:
+    front = protected(requirement='"none"')
+    front.call("ada", "PUT", "/orchestrator/approval-gates/shop", GATE | {"requirement": "pre-run"})
+    run = front.waiting()
+    front.call("ada", "DELETE", "/orchestrator/approval-gates/shop")
+    assert front.detail(run)["status"] == "running"
 
 
 def test_gates_are_an_admins_alone(protected: Protected) -> None:

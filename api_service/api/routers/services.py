@@ -14,7 +14,7 @@ from api_service.api.schemas import ServiceList
 from api_service.api.security import Admin, Viewer
 from api_service.api.strict_json import StrictRoute
 from moonmind.workflows.orchestrator import read_models
-from moonmind.workflows.orchestrator.approval_gates import list_gates, put_gate
+from moonmind.workflows.orchestrator.approval_gates import hand_back_gate, list_gates, put_gate
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 
 router = APIRouter(prefix="/orchestrator", route_class=StrictRoute, responses=REFUSALS)
@@ -50,3 +50,19 @@ def set_gate(service: str, body: PutGate, context: Use, person: Admin) -> dict[s
     except UnknownServiceError as error:
         raise unknown_service(error, 404) from None
     return present_gate(service, body, "api")
+
+
+@router.delete(
+    "/approval-gates/{service}",
+    response_model=GateView,
+    tags=["approvals"],
+    responses={404: PROBLEM},
+    summary="Hand a service's gate back to config.toml",
+)
+def reset_gate(service: str, context: Use, person: Admin) -> dict[str, Any]:
+    """What the API set is forgotten: the gate is what config.toml says, at once, and follows the file from now on."""
+    try:
+        gate = hand_back_gate(context.tools, service, person.owner)
+    except UnknownServiceError as error:
+        raise unknown_service(error, 404) from None
+    return present_gate(service, gate, "config")

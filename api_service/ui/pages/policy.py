@@ -17,7 +17,7 @@ from api_service.ui.routing import PageRoute
 from api_service.ui.views.admin import REQUIREMENT_WORDS, gate_line
 from api_service.ui.visitors import Admin, Visitor
 from moonmind.access.keys import ROLES
-from moonmind.workflows.orchestrator.approval_gates import list_gates, put_gate, reset_gate
+from moonmind.workflows.orchestrator.approval_gates import hand_back_gate, list_gates, put_gate
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 
 router = APIRouter(prefix="/ui/policy", route_class=PageRoute)
@@ -45,7 +45,7 @@ def set_gate(request: Request, service: str, context: Use, visitor: Admin, sent:
 def give_back(request: Request, service: str, context: Use, visitor: Admin, sent: Form) -> Response:
     """What config.toml says is in force again."""
     try:
-        reset_gate(context.tools, service, visitor.owner)
+        hand_back_gate(context.tools, service, visitor.owner)
     except UnknownServiceError as error:
         raise unknown_service(error, 404) from None
     return go_to("/ui/policy", "gate_reset")

@@ -23,13 +23,13 @@ def put_gate(tools: Toolbox, service: str, gate: ApprovalGate, actor: str) -> No
     _let_open_runs_go_by_it(tools, service, actor)
 
 
-def reset_gate(tools: Toolbox, service: str, actor: str) -> None:
-    """What `config.toml` says is in force again. Raises UnknownServiceError."""
-    configured = tools.catalog.get(service).approval
+def hand_back_gate(tools: Toolbox, service: str, actor: str) -> ApprovalGate:
+    """From now on `config.toml` says what the gate is, also after its next change. Raises UnknownServiceError."""
+    gate = tools.catalog.get(service).approval
     with tools.store.transaction() as runs:
-        runs.approvals.give_back_gate(service)
-        runs.approvals.put_gate(service, configured, "config", actor)
+        runs.approvals.put_gate(service, gate, "config", actor)
     _let_open_runs_go_by_it(tools, service, actor)
+    return gate
 
 
 def keep_configured_gates(tools: Toolbox) -> None:
@@ -41,7 +41,7 @@ def keep_configured_gates(tools: Toolbox) -> None:
             wanted = tools.catalog.get(name).approval
             there, source = stored.get(name, (ApprovalGate(), "config"))
             if source == "config" and there != wanted:
-                runs.approvals.put_gate(name, wanted, "config", SYSTEM)
+                runs.approvals.put_gate(name, wanted, "config", SYSTEM, only_over="config")
                 changed.append(name)
     for name in changed:
         _let_open_runs_go_by_it(tools, name, SYSTEM)

@@ -192,20 +192,18 @@ class ApprovalRepository:
         """All stored gates by service."""
         return {row["service"]: (_gate(row), row["source"]) for row in self._gates()}
 
-    def put_gate(self, service: str, gate: ApprovalGate, source: GateSource, actor: str) -> None:
-        """Store a gate and put it on its own record. One that was set through the API is not changed by `config`."""
+    def put_gate(
+        self, service: str, gate: ApprovalGate, source: GateSource, actor: str, *, only_over: GateSource | None = None
+    ) -> None:
+        """Store a gate and put it on its own record; with `only_over`, one of another source stays as it is."""
         values = {"service": service, "source": source, **gate.model_dump(mode="json")}
         stored = upsert(GateRow).values(values)
         changed = {name: stored.excluded[name] for name in (*GATE_FIELDS, "source")}
-        where = GateRow.source == "config" if source == "config" else None
+        where = GateRow.source == only_over if only_over is not None else None
         written = stored.on_conflict_do_update(index_elements=["service"], set_=changed, where=where)
         number = self._connection.execute(written.returning(GateRow.id)).scalar_one_or_none()
         if number is not None:
             append_event(self._connection, GATE_SUBJECT, number, actor=actor, kind="gate_changed", payload=values)
-
-    def give_back_gate(self, service: str) -> None:
-        """A gate that was set through the API is `config.toml`'s again, whose value is stored next."""
-        self._connection.execute(update(GateRow).where(GateRow.service == service).values(source="config"))
 
     def _gates(self, *where: Any) -> Sequence[Mapping[str, Any]]:
         columns = [getattr(GateRow, name) for name in ("id", "service", "source", *GATE_FIELDS)]

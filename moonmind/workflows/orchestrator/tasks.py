@@ -30,7 +30,7 @@ from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
 from moonmind.workflows.orchestrator.dead_letters import park
 from moonmind.workflows.orchestrator.repositories import JOBS
-from moonmind.workflows.orchestrator.run_rows import TIDY, wakeup_for
+from moonmind.workflows.orchestrator.run_rows import TIDY, ask_for_tidying, wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 app = Celery("moonmind", config_source="moonmind.workflows.orchestrator.celeryconfig")
@@ -82,6 +82,7 @@ def _start_engine(**_: object) -> None:
         engine,
         JOBS,
         wakeup_for,
+        ask_for_tidying,
         interval=settings.orchestrator.reaper_seconds,
         patience=settings.orchestrator.lease_seconds,
     )

@@ -108,6 +108,16 @@ def test_without_a_supervisor_the_engine_is_unavailable(place: ServicePlace, ans
         service(place).restart(Recorder({"stop": answer}))
 
 
+def test_a_supervisor_that_shuts_down_is_named_as_such(place: ServicePlace) -> None:
+    fault = CommandResult(
+        2, "error: <class 'xmlrpc.client.Fault'>, <Fault 6: 'SHUTDOWN_STATE'>: file: client.py line: 8\n"
+    )
+    with pytest.raises(
+        EngineUnavailableError, match=r"^the supervisor is shutting down; `moonmind up` starts it again$"
+    ):
+        service(place).observe(Recorder({"status": fault}))
+
+
 def test_a_program_that_the_supervisor_does_not_know_is_an_unknown_service(place: ServicePlace) -> None:
     with pytest.raises(StepFailedError) as caught:
         service(place).observe(Recorder({"status": CommandResult(4, "svc-shop: ERROR (no such group)\n")}))

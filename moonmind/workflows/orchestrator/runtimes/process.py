@@ -170,6 +170,8 @@ def _refusal(result: CommandResult, program: str, code: str) -> StepFailedError:
     """What `supervisorctl` failed for: an unknown program, or no supervisor there."""
     if "no such process" in result.output or "no such group" in result.output:
         return StepFailedError("service_unknown", f"the supervisor has no program {program}: restart `moonmind up`")
+    if "SHUTDOWN_STATE" in result.output:
+        return EngineUnavailableError("the supervisor is shutting down; `moonmind up` starts it again")
     if code != "engine_unavailable" and f"{program}: ERROR" in result.output:
         return StepFailedError(code, _last_line(result))
     said = "no answer in time" if result.timed_out else _last_line(result)
