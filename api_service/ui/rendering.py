@@ -22,7 +22,8 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-HEADERS = {"Content-Security-Policy": POLICY}
+HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+"""With `no-referrer` browsers send forms with the origin `null`, which is nobody's page."""
 REFRESH = "X-Refresh"
 """A page's own script asks with it for the page as it is now."""
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from api_service.api.problems import Problem
 from api_service.ui.routing import PageRoute
 from api_service.ui.static_files import FOREVER, static_files
+from api_service.ui.visitors import Viewer
 
 router = APIRouter(prefix="/ui", route_class=PageRoute)
 
@@ -22,6 +23,6 @@ def send_static(name: str) -> Response:
 
 
 @router.api_route("/{path:path}", methods=["GET", "HEAD", "POST"])
-def nothing_here(request: Request, path: str) -> Response:
+def nothing_here(request: Request, path: str, visitor: Viewer) -> Response:
     """Last of all routes: addresses that mean nothing."""
     raise Problem(404, "not_found", f"no page is called {request.url.path}", "Look at the list.")

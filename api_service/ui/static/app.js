@@ -36,11 +36,13 @@ const Moon = (() => {
 
   const isBusy = (part) => {
     const focused = document.activeElement;
+    const selection = getSelection();
+    if (!selection.isCollapsed && part.contains(selection.anchorNode)) return true;
     const typing = part.contains(focused) && focused.matches("input, textarea, select");
     return typing || [...part.querySelectorAll("textarea, input[type=text]")].some((field) => field.value !== field.defaultValue);
   };
 
-  const keyOf = (element) => element.id || element.getAttribute("href") || element.textContent.trim();
+  const keyOf = (element) => element.id || (element.getAttribute("href") || "").split("?")[0] || element.textContent.trim();
 
   function keepOpen(old, fresh) {
     const opened = new Set([...old.querySelectorAll("details[open]")].map((one) => keyOf(one.querySelector("summary"))));
@@ -49,10 +51,9 @@ const Moon = (() => {
 
   function replacePart(old, fresh) {
     if (old.dataset.said !== fresh.dataset.said) announce(fresh.dataset.said || "");
-    if (!old.hasAttribute("data-shown")) old.setAttribute("data-shown", "");
     showTimes(fresh);
     showCopyButtons(fresh);
-    if (old.innerText === fresh.innerText && old.outerHTML === fresh.outerHTML) return;
+    if (old.outerHTML === fresh.outerHTML) return;
     if (isBusy(old)) return;
     const focused = old.contains(document.activeElement) && old !== document.activeElement ? keyOf(document.activeElement) : null;
     const hadFocus = old === document.activeElement;

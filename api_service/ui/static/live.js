@@ -16,8 +16,6 @@
     box.replaceChildren();
     const log = { box, style: null, lines: 0 };
     logs.set(id, log);
-    const details = box.closest("details");
-    if (details) details.open = true;
     return log;
   }
 
@@ -51,6 +49,18 @@
     if (follows) box.scrollTop = box.scrollHeight;
   }
 
+  // The step that is on is open, as long as the reader has not chosen otherwise.
+  const chosen = new Set();
+  main.addEventListener("click", (event) => {
+    const summary = event.target.closest(".step > summary");
+    if (summary) chosen.add(summary.parentElement.id);
+  });
+
+  function show(step, open) {
+    const details = document.getElementById(`step-${step}`);
+    if (details && !chosen.has(details.id) && !details.contains(document.activeElement)) details.open = open;
+  }
+
   function refreshSoon() {
     if (waiting === null) {
       waiting = setTimeout(() => {
@@ -66,7 +76,12 @@
     const log = logOf(step, attempt, `${step}, try ${attempt}`);
     if (log) add(log, text);
   });
-  stream.addEventListener("state", refreshSoon);
+  stream.addEventListener("state", (event) => {
+    const { kind, payload } = JSON.parse(event.data);
+    if (kind === "step_started") show(payload.step, true);
+    if (kind === "step_finished" && payload.state === "SUCCESS") show(payload.step, false);
+    refreshSoon();
+  });
   stream.addEventListener("end", () => {
     stream.close();
     refreshSoon();

@@ -97,5 +97,5 @@ def _gate_words(gate: ApprovalGate) -> str:
     if gate.requirement == "none":
         return "nobody is asked"
     people = "1 person" if gate.required_approvals == 1 else f"{gate.required_approvals} people"
-    own = ", also whoever asks" if gate.self_approval else ""
-    return f"{people} of {' or '.join(gate.approver_roles)}{own}, within {gate.valid_minutes} min"
+    own = "; also whoever asks" if gate.self_approval else ""
+    return f"{people} ({' or '.join(gate.approver_roles)}), within {gate.valid_minutes} min{own}"
