@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
 from api_service.db.session import make_engine
 from moonmind.embedded.postgres import Postgres
+from tests.support.chromium import find_chromium
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
@@ -28,6 +29,7 @@ _numbers = itertools.count()
 NEEDS = {
     "docker": "a Docker engine with Compose v2: install and start one, so that `docker info` works",
     "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
+    "browser": "Chromium: apt-get install chromium, or another system's package of it",
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
 REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
@@ -49,13 +51,18 @@ def has_docker() -> bool:
         return False
 
 
+def has(need: str) -> bool:
+    """Whether this machine has it."""
+    return find_chromium() is not None if need == "browser" else has_docker()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq` has it run, and fail, all the same."""
+    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq,browser` has it run, and fail."""
     if unknown := REQUIRED - set(NEEDS):
         raise pytest.UsageError(f"MOONMIND_REQUIRE knows {', '.join(NEEDS)}; not {', '.join(sorted(unknown))}")
     for item in items:
         for name, need in NEEDS.items():
-            if item.get_closest_marker(name) and name not in REQUIRED and not has_docker():
+            if item.get_closest_marker(name) and name not in REQUIRED and not has(name):
                 item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
 
 

@@ -113,7 +113,7 @@ def _contents(context: Context, run_id: UUID, rows: read_models.RunRows, run: An
     first = next((s for s in run["steps"] if s["name"] == "analyze" and s["status"] == "succeeded"), None)
     edits = rows.plan["edits"] if rows.plan else []
     return {
-        "steps": steps_of(run, {}, now),
+        "steps": steps_of(run, now),
         "logs": logs,
         "diff": diff,
         "diff_gone": diff is None and bool(edits) and "patch" in planned,

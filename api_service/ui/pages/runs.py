@@ -81,7 +81,8 @@ def create(request: Request, context: Use, visitor: Operator, sent: Form) -> Res
     except InvalidFormError as error:
         return _form(request, context, visitor, values, 422, errors=error.errors)
     except (UnknownServiceError, IdempotencyConflictError) as error:
-        return _form(request, context, visitor, values, 409, refused=refusal_of(error))
+        problem = refusal_of(error)
+        return _form(request, context, visitor, values, problem.status_code, refused=problem)
     return go_to(f"/ui/runs/{run}", "previewing" if sent.one("dry_run") == "yes" else "asked")
 
 

@@ -20,7 +20,7 @@ MOST_LINES = 5000
 _SEQUENCE = re.compile(
     r"\x1b\[([0-?]{0,64})[ -/]{0,8}([@-~])"  # control sequences; `m` sets the colours
     r"|\x1b[\]PX^_][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)"  # titles, links and other strings, only when they end
-    r"|\x1b[ -/]{0,8}[0-Z\\-~]"  # two-character sequences
+    r"|\x1b[ -/]{0,8}[0-OQ-WYZ\\`-~]"  # two-character sequences
 )
 
 

@@ -53,7 +53,6 @@ class Attempt:
     message: str
     started_at: datetime | None
     took: str
-    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +129,8 @@ def agreed(run: Run, now: datetime) -> list[str]:
     ]
 
 
-def steps_of(run: Run, logs: Mapping[tuple[str, int], str], now: datetime) -> list[Step]:
-    """The steps in order, each with its tries. `logs`: names by step and attempt; open is what one wants to see."""
+def steps_of(run: Run, now: datetime) -> list[Step]:
+    """The steps in order, each with its tries; open is what one wants to see."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
     for row in run["steps"]:
         by_name.setdefault(row["name"], []).append(row)
@@ -140,7 +139,7 @@ def steps_of(run: Run, logs: Mapping[tuple[str, int], str], now: datetime) -> li
         Step(
             name=name,
             goal=STEP_GOAL[name],
-            attempts=tuple(_attempt(run, row, logs, now) for row in rows),
+            attempts=tuple(_attempt(run, row, now) for row in rows),
             is_open=rows[-1]["status"] in ("failed", "in_progress"),
             share=round(20 * sum(_seconds(row, now) for row in rows) / total),
         )
@@ -231,7 +230,7 @@ def _unattended(run: Run, worker: Worker, now: datetime) -> Callout | None:
     return None
 
 
-def _attempt(run: Run, row: Mapping[str, Any], logs: Mapping[tuple[str, int], str], now: datetime) -> Attempt:
+def _attempt(run: Run, row: Mapping[str, Any], now: datetime) -> Attempt:
     end = row["completed_at"] or (now if row["status"] == "in_progress" else None)
     return Attempt(
         number=row["attempt"],
@@ -239,7 +238,6 @@ def _attempt(run: Run, row: Mapping[str, Any], logs: Mapping[tuple[str, int], st
         message=row["message"] or "",
         started_at=row["started_at"],
         took=lasted(row["started_at"], end),
-        log=logs.get((row["name"], row["attempt"]), ""),
     )
 
 
