@@ -12,12 +12,25 @@ from fastapi import FastAPI
 
 from api_service.api import problems, refusals, security
 from api_service.api.context import Context
-from api_service.api.limits import BodyLimit, SecurityHeaders
+from api_service.api.layers import layers_of
 from api_service.api.live.ending import kept_open
 from api_service.api.live.hub import Hub
-from api_service.api.routers import approvals, artifacts, events, health, keys, orchestrator, runs, services, sessions
+from api_service.api.routers import (
+    approvals,
+    artifacts,
+    docs,
+    events,
+    health,
+    keys,
+    oidc,
+    orchestrator,
+    runs,
+    services,
+    sessions,
+)
 from api_service.api.signing import Signer
 from api_service.ui.app import router as pages
+from moonmind.access.openid_provider import Provider
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
 from moonmind.config.known_secrets import make_redactor
@@ -44,11 +57,20 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         configure_logging(make_redactor(settings, os.environ))  # both keys exist from now on
         tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
-        addresses = Signer(secret, "artifact", settings.api.download_ttl)
-        tokens, csrf = Signer(secret, "approval"), Signer(secret, "csrf")
         hub = Hub(tools.artifacts, settings.api.event_streams)
         listener = make_listener(engine, hub.tell, hub.tell_all)
-        app.state.context = Context(settings, engine, tools, addresses, tokens, csrf, hub, listener)
+        app.state.context = Context(
+            settings,
+            engine,
+            tools,
+            addresses=Signer(secret, "artifact", settings.api.download_ttl),
+            approval_tokens=Signer(secret, "approval"),
+            csrf=Signer(secret, "csrf"),
+            sign_ins=Signer(secret, "sign-in", oidc.SIGN_IN_SECONDS),
+            provider=Provider(settings.oidc) if settings.oidc.issuer else None,
+            live=hub,
+            listener=listener,
+        )
         async with kept_open(hub, listener):
             yield
         engine.dispose()
@@ -57,15 +79,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="MoonMind Orchestrator",
         summary="Repairs a broken service from one instruction.",
         version=version("moonmind-orchestrator"),
+        docs_url=None,  # the framework's pages load their scripts from a foreign host
+        redoc_url=None,
         lifespan=lifespan,
     )
     problems.install(app)
     refusals.install(app)
     security.install(app)
-    app.add_middleware(BodyLimit, limit=settings.api.body_limit)
-    app.add_middleware(SecurityHeaders)
+    for layer in layers_of(settings.api):
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(orchestrator.creation)
-    for room in (runs, events, orchestrator, approvals, artifacts, services, keys, sessions, health):
+    for room in (runs, events, orchestrator, approvals, artifacts, services, keys, sessions, oidc, health, docs):
         app.include_router(room.router)
     app.include_router(pages)
     return app

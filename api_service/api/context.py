@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from fastapi import Request
 from sqlalchemy import Engine
 
 from api_service.api.live.hub import Hub
 from api_service.api.signing import Signer
+from moonmind.access.openid_provider import Provider
 from moonmind.access.sessions import Lasting
 from moonmind.config.settings import Settings
 from moonmind.engine.notices import EventListener
@@ -19,7 +19,7 @@ from moonmind.workflows.orchestrator.toolbox import Toolbox
 @dataclass(frozen=True, slots=True)
 class Context:
     """`addresses` signs the secret part of artifacts' addresses, `approval_tokens` the numbers of such tokens, `csrf`
-    those of sessions."""
+    those of sessions, `sign_ins` what a sign-in at the OpenID provider, if there is one, must come back with."""
 
     settings: Settings
     engine: Engine
@@ -27,6 +27,8 @@ class Context:
     addresses: Signer
     approval_tokens: Signer
     csrf: Signer
+    sign_ins: Signer
+    provider: Provider | None
     live: Hub
     listener: EventListener
 
@@ -34,7 +36,7 @@ class Context:
     def lasting(self) -> Lasting:
         """How long sessions hold."""
         api = self.settings.api
-        return Lasting(timedelta(hours=api.session_hours), timedelta(minutes=api.session_idle_minutes))
+        return Lasting.of(hours=api.session_hours, idle_minutes=api.session_idle_minutes)
 
 
 def context_of(request: Request) -> Context:

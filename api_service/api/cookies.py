@@ -12,6 +12,10 @@ from api_service.api.problems import Problem
 from moonmind.access.keys import SignedIn
 
 NAME = "moonmind_session"
+NAME_WITH_TLS = f"__Host-{NAME}"
+COOKIE_NAMES = (NAME_WITH_TLS, NAME)
+IDENTIFIED = "identified"
+"""In the state of a request whose key or cookie opened something."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"
@@ -27,7 +31,7 @@ def is_secure(request: Request, context: Context) -> bool:
 
 def cookie_name(request: Request, context: Context) -> str:
     """With TLS one that no other host, nor a page without TLS, can set for us."""
-    return f"__Host-{NAME}" if is_secure(request, context) else NAME
+    return NAME_WITH_TLS if is_secure(request, context) else NAME
 
 
 def read_cookie(request: Request, context: Context) -> str | None:
@@ -90,5 +94,5 @@ def check_same_origin(request: Request, context: Context) -> None:
 
 
 def _own_hosts(request: Request, context: Context) -> set[str]:
-    public = context.settings.api.public_url
-    return {urlsplit(public).netloc} if public else {request.headers.get("Host", "")}
+    """The name that the request was sent to, which `hosts` has checked, and the one that browsers see."""
+    return {request.headers.get("Host", ""), urlsplit(context.settings.api.public_url or "").netloc} - {""}

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api_service.api.context import Context, context_of
-from api_service.api.cookies import check_proof, read_cookie, sent_proof
+from api_service.api.cookies import IDENTIFIED, check_proof, read_cookie, sent_proof
 from api_service.api.problems import Problem
 from moonmind.access.keys import Person, SignedIn, may
 from moonmind.access.sessions import find_session
@@ -42,6 +42,7 @@ def identify(request: Request, context: Context, credentials: HTTPAuthorizationC
     found = authenticate(context.engine, credentials.credentials) if credentials else signed_in(request)
     if found is None:
         raise not_authenticated()
+    setattr(request.state, IDENTIFIED, True)
     return found
 
 
@@ -100,6 +101,7 @@ def current_visitor(
     visitor = signed_in(request)
     if visitor is None:
         raise SignInNeededError
+    setattr(request.state, IDENTIFIED, True)
     check_proof(request, context, visitor, proof)
     return visitor
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Engine
 
 from moonmind.access.keys import SECRET_BYTES, Person, SignedIn, hash_key, make_key
+from moonmind.access.repository import KeyRepository
 from moonmind.access.session_rows import SessionRepository
 from moonmind.access.use_cases import LONGEST_KEY, authenticate
 
@@ -22,6 +22,11 @@ class Lasting:
     longest: timedelta
     idle: timedelta
 
+    @classmethod
+    def of(cls, *, hours: int, idle_minutes: int) -> Lasting:
+        """As the settings say it."""
+        return cls(timedelta(hours=hours), timedelta(minutes=idle_minutes))
+
 
 def open_session(engine: Engine, lasting: Lasting, key: str) -> tuple[str, SignedIn] | None:
     """The secret of a new session, which is not stored, and the session; None when the key opens nothing."""
@@ -29,9 +34,14 @@ def open_session(engine: Engine, lasting: Lasting, key: str) -> tuple[str, Signe
     return _open(engine, lasting, holder) if holder else None
 
 
-def open_session_for(engine: Engine, lasting: Lasting, owner: str, roles: Iterable[str]) -> tuple[str, SignedIn]:
-    """The secret of a new session, and the session, of somebody whom an OpenID provider vouches for."""
-    return _open(engine, lasting, SignedIn(Person(owner, frozenset(roles)), None, None, None))
+def open_session_for(engine: Engine, lasting: Lasting, person: Person) -> tuple[str, SignedIn]:
+    """The secret of a new session, and the session, of somebody whom an OpenID provider vouches for.
+
+    A name that keys have in other letters is that person's.
+    """
+    with engine.connect() as connection:
+        owner = KeyRepository(connection).owner_like(person.owner) or person.owner
+    return _open(engine, lasting, SignedIn(replace(person, owner=owner), None, None, None))
 
 
 def find_session(engine: Engine, lasting: Lasting, secret: str) -> SignedIn | None:

@@ -28,6 +28,7 @@ ADVICE: Mapping[str, str] = {
     "token_invalid": "`moonmind runs token RUN` gives a new one, with RUN a dry run of the same service.",
     "token_of_another_person": "`moonmind runs token RUN` gives one of your own.",
     "token_of_another_run": "`moonmind runs token RUN` gives one, with RUN a dry run of the same service.",
+    "too_many_requests": "Wait a moment; `rate_limit` in [api] of config.toml says how often one key may ask.",
     "too_late": "`moonmind runs cancel {run}` stops it and undoes what it did.",
     "too_many_streams": "Try again in a moment; `moonmind runs show {run}` says where it stands.",
     "unknown_event_id": "Leave --since out: `moonmind runs watch {run}` begins at the run's beginning.",
