@@ -43,9 +43,9 @@ class Board:
             of_same = [index for index, step in enumerate(steps) if step["name"] == said["step"]]
             found = [of_same[-1] + 1 if of_same else len(steps)]
             steps.insert(found[0], {**NOT_BEGUN, "name": said["step"], "attempt": said["attempt"]})
-        steps[found[0]] = {**steps[found[0]], **news}
+        steps[found[0]] = step = {**steps[found[0]], **news}
         self.run = {**self.run, "steps": steps}
-        return steps[found[0]]
+        return step
 
     def _close_left_open(self, at: str) -> None:
         """An attempt that is followed by another without an end of its own came to nothing."""

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg import Error as DriverError
 
 from moonmind.engine.backoff import backoff_seconds
 from moonmind.engine.repository import EVENTS_CHANNEL
@@ -39,7 +38,7 @@ class EventListener:
         while True:
             try:
                 await self._listen()
-            except (DriverError, OSError) as error:
+            except Exception as error:  # such as what somebody else says on the channel
                 failures = 1 if self.is_on else failures + 1
                 log.warning("events: %s: %s; listening again", type(error).__name__, str(error).splitlines()[:1])
             finally:

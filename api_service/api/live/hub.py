@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -122,7 +123,7 @@ class Hub:
             while ends := {waiter.log for waiter in self._waiters.get(run, ()) if waiter.log}:
                 await asyncio.sleep(LOOK_SECONDS)
                 for end in ends:
-                    if await self.in_thread(lambda end=end: self._has_more(run, end)):  # type: ignore[misc]
+                    if await self.in_thread(partial(self._has_more, run, end)):
                         self._wake_at(run, end)
         finally:
             del self._tails[run]

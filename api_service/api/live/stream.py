@@ -53,25 +53,25 @@ class Follower:
                     return
                 beat = now() + HEARTBEAT_SECONDS
                 yield KEEPALIVE_COMMENT
-            batch = await self._read()
-            if batch.sent:
-                yield encode(batch.sent)
+            batch, encoded = await self._read()
+            if encoded:
+                yield encoded
             if self.reader.since.is_over:
                 return
             if not batch.more:
                 seconds = beat - now() if self.is_told() else POLL_SECONDS
                 await self.hub.wait(self.reader.run, self.waiter, batch.log, seconds)
 
-    async def _read(self) -> Batch:
-        """What comes next: nothing while the database is away."""
+    async def _read(self) -> tuple[Batch, bytes]:
+        """What comes next, and how it goes over the wire: nothing while the database is away."""
         read = self.reader.look if self.waiter.events else self.reader.go_on
         self.waiter.begin()
         try:
-            return await self.hub.in_thread(read)
+            return await self.hub.in_thread(lambda: _with_bytes(read()))
         except DATABASE_AWAY as error:
             log.warning("events of run %s: %s; trying again", self.reader.run, type(error).__name__)
             self.waiter.events = True
-            return Batch(())
+            return Batch(()), b""
 
     async def _ask_welcome(self) -> bool:
         try:
@@ -97,6 +97,10 @@ class EventStream(StreamingResponse):
             await super().stream_response(send_in_time)
         except TimeoutError:
             log.info("events: a client took nothing for %s s", SLOWEST_SECONDS)
+
+
+def _with_bytes(batch: Batch) -> tuple[Batch, bytes]:
+    return batch, encode(batch.sent)
 
 
 def encode(events: Iterable[Sent]) -> bytes:

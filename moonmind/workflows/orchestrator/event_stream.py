@@ -18,6 +18,8 @@ BOUNDARIES = frozenset({STARTED, "step_finished", "approval_needed", FINISHED})
 """Recorded only by whoever just ended a step, or once nobody works on it: the log of the step before is whole."""
 CHUNK = 64 * 1024
 """Bytes of a log that are read at once; fewer are read only at its end."""
+MOST_LINES = 1000
+"""Lines that are sent at once."""
 LONGEST_LINE = 8192
 """Bytes; a longer line is sent in pieces."""
 NO_STEP, OVER = "-", "end"
@@ -127,9 +129,11 @@ def _log_part(event: Recorded, since: EventId, read_log: ReadLog) -> _LogPart:
     """The next lines of the log that this event began; neither `more` nor `end` when it is all said."""
     step, attempt = StepName(event.payload["step"]), int(event.payload["attempt"])
     data = read_log(step, attempt, since.offset)
-    more = len(data) == CHUNK
+    has_end = len(data) < CHUNK
+    found = cut_lines(data, is_whole=event.sealed and has_end)
+    more = len(found) > MOST_LINES or not has_end
     lines, offset = [], since.offset
-    for line in cut_lines(data, is_whole=event.sealed and not more):
+    for line in found[:MOST_LINES]:
         offset += len(line)
         said = {"step": step, "attempt": attempt, "text": _text(line)}
         lines.append(Sent(EventId(event.sequence, step, offset), "log", said))

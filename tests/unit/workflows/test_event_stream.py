@@ -16,6 +16,7 @@ from moonmind.workflows.orchestrator.event_stream import (
     BOUNDARIES,
     CHUNK,
     LONGEST_LINE,
+    MOST_LINES,
     Batch,
     EventId,
     LogEnd,
@@ -128,7 +129,7 @@ def test_while_a_step_is_on_its_log_is_sent_by_whole_lines_and_nothing_after_it(
     assert diary.next(batch.sent[-1].id) == Batch((), log=LogEnd(StepName.BUILD, 1, 13))
 
 
-@pytest.mark.parametrize("boundary", sorted(BOUNDARIES - {"run_finished"}))
+@pytest.mark.parametrize("boundary", ["step_finished", "step_started", "approval_needed"])
 def test_whatever_ends_an_attempt_ends_its_log(boundary: str) -> None:
     diary = Diary()
     diary.start(StepName.BUILD)
@@ -138,13 +139,33 @@ def test_whatever_ends_an_attempt_ends_its_log(boundary: str) -> None:
     assert [event.data.get("text") for event in diary.next(BEGINNING).sent[:2]] == [None, "half a line"]
 
 
+@pytest.mark.parametrize(
+    "kind", ["cancel_requested", "approval_given", "approval_refused", "plan_made", "of_a_later_day"]
+)
+def test_nothing_else_does(kind: str) -> None:
+    diary = Diary()
+    diary.start(StepName.BUILD)
+    diary.write(b"half a line")
+    diary.add(kind)
+    assert len(diary.next(BEGINNING).sent) == 1
+
+
 def test_a_long_log_comes_in_batches() -> None:
     diary = Diary()
     diary.start(StepName.BUILD)
-    diary.write(b"0123456789abcde\n" * (CHUNK // 16) + b"last\n")
+    diary.write((b"x" * 127 + b"\n") * (CHUNK // 128) + b"last\n")
     batch = diary.next(BEGINNING)
-    assert (len(batch.sent), batch.more, batch.log) == (1 + CHUNK // 16, True, None)
+    assert (len(batch.sent), batch.more, batch.log) == (1 + CHUNK // 128, True, None)
     assert [event.data["text"] for event in diary.next(batch.sent[-1].id).sent] == ["last"]
+
+
+def test_a_log_of_nothing_but_line_ends_comes_in_batches_too() -> None:
+    diary = Diary()
+    diary.start(StepName.BUILD)
+    diary.write(b"\n" * (MOST_LINES + 2))
+    batch = diary.next(EventId(1))
+    assert (len(batch.sent), batch.more, batch.log) == (MOST_LINES, True, None)
+    assert diary.next(batch.sent[-1].id).log == LogEnd(StepName.BUILD, 1, MOST_LINES + 2)
 
 
 @pytest.mark.parametrize(
@@ -190,9 +211,9 @@ def test_what_is_no_id_is_refused(text: str) -> None:
 
 # --- any history, any cut ---------------------------------------------------------------------------------
 
-TEXT = st.lists(st.sampled_from([b"a", b"\n", b"\r\n", "é".encode(), b"\xff", b"x" * 5000, b"y" * 70_000])).map(
-    b"".join
-)
+TEXT = st.lists(
+    st.sampled_from([b"a", b"\n", b"\r\n", "é".encode(), b"\xff", b"x" * 5000, b"y" * 70_000, b"\n" * 1500])
+).map(b"".join)
 ACT = st.one_of(
     st.builds(lambda data: lambda diary: diary.write(data), TEXT),
     st.sampled_from(["plan_made", "cancel_requested", "approval_given", "step_finished", "approval_needed"]).map(
