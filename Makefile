@@ -38,7 +38,7 @@ format: setup  ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rabbitmq makes a missing part a failure
+test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rabbitmq,browser makes a missing part a failure
 	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
 
 test-stack-database: setup  ## the database tests on the stack's PostgreSQL 17 instead of the embedded 18 (needs Docker)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from api_service.db.session import make_engine
 from moonmind.embedded.postgres import Postgres
 from tests.servers import STATSD
+from tests.support.chromium import find_chromium
 
 ROOT = Path(__file__).parent.parent
 _numbers = itertools.count()
@@ -31,6 +32,7 @@ NEEDS = {
     "docker": "a Docker engine with Compose v2: install and start one, so that `docker info` works",
     "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
     "statsd": "a StatsD daemon: `scripts/install-statsd.sh` puts one into var/statsd, with npm",
+    "browser": "Chromium: apt-get install chromium, or another system's package of it",
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
 REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
@@ -52,23 +54,25 @@ def has_docker() -> bool:
         return False
 
 
-def is_there(name: str) -> bool:
+PARTS: Mapping[str, Callable[[], bool]] = {
+    "statsd": lambda: STATSD.is_file() and shutil.which("node") is not None,
+    "browser": lambda: find_chromium() is not None,
+}
+"""What is looked for where it is no part of Docker."""
+
+
+def has(need: str) -> bool:
     """Whether this machine has what the marker asks for."""
-    return has_statsd() if name == "statsd" else has_docker()
-
-
-def has_statsd() -> bool:
-    """Whether the daemon is installed, and node to run it."""
-    return STATSD.is_file() and shutil.which("node") is not None
+    return PARTS.get(need, has_docker)()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq` has it run, and fail, all the same."""
+    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq,browser` has it run, and fail."""
     if unknown := REQUIRED - set(NEEDS):
         raise pytest.UsageError(f"MOONMIND_REQUIRE knows {', '.join(NEEDS)}; not {', '.join(sorted(unknown))}")
     for item in items:
         for name, need in NEEDS.items():
-            if item.get_closest_marker(name) and name not in REQUIRED and not is_there(name):
+            if item.get_closest_marker(name) and name not in REQUIRED and not has(name):
                 item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
 
 

@@ -41,11 +41,9 @@ class Problem(HTTPException):
 
 def install(app: FastAPI) -> None:
     """Answer every error of this app as a problem."""
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    for away in (OperationalError, InterfaceError, PoolTimeoutError):
-        app.add_exception_handler(away, _database)
-    app.add_exception_handler(Exception, _unexpected)
+    kinds = (HTTPException, RequestValidationError, OperationalError, InterfaceError, PoolTimeoutError, Exception)
+    for kind in kinds:
+        app.add_exception_handler(kind, _answer)
 
 
 def invalid_request(error: RequestValidationError, **members: Any) -> Problem:
@@ -71,35 +69,33 @@ def as_response(problem: Problem, instance: str) -> JSONResponse:
     return JSONResponse(body, problem.status_code, headers=problem.headers, media_type=MEDIA_TYPE)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
-    if not isinstance(error, Problem):  # what the framework itself raises: no such path, no such method
-        code = HTTPStatus(error.status_code).name.lower()
-        error = Problem(error.status_code, code, error.detail, "See /docs for the paths.", headers=error.headers)
-    return as_response(error, request.url.path)
+def problem_of(error: Exception) -> Problem:
+    """What an error is to whoever asked; one that nobody expected is on our log, and our mistake."""
+    match error:
+        case Problem():
+            return error
+        case HTTPException():  # what the framework itself raises: no such path, no such method
+            code = HTTPStatus(error.status_code).name.lower()
+            return Problem(error.status_code, code, error.detail, "See /docs for the paths.", headers=error.headers)
+        case RequestValidationError():
+            return invalid_request(error)
+        case OperationalError() | InterfaceError() | PoolTimeoutError():
+            log.error("database: %s", type(error).__name__, exc_info=error)
+            return Problem(
+                503,
+                "database_unavailable",
+                "the database does not answer",
+                "Try again in a moment; /readyz says when it is back.",
+                headers={"Retry-After": "2"},
+            )
+        case _:
+            log.error("unexpected: %s", type(error).__name__, exc_info=error)
+            remedy = "The service's log says more; please report it."
+            return Problem(500, "internal_error", "this is our mistake", remedy)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
-    return as_response(invalid_request(error), request.url.path)
-
-
-async def _database(request: Request, error: Exception) -> JSONResponse:
-    log.error("database: %s", type(error).__name__, exc_info=error)
-    problem = Problem(
-        503,
-        "database_unavailable",
-        "the database does not answer",
-        "Try again in a moment; /readyz says when it is back.",
-        headers={"Retry-After": "2"},
-    )
-    return as_response(problem, request.url.path)
-
-
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected: %s", type(error).__name__, exc_info=error)
-    problem = Problem(500, "internal_error", "this is our mistake", "The service's log says more; please report it.")
-    return as_response(problem, request.url.path)
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    return as_response(problem_of(error), request.url.path)
 
 
 def _field(location: tuple[Any, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from api_service.api.problems import Problem, as_response
+from api_service.api.problems import Problem, as_response, problem_of
 from moonmind.access.use_cases import LastAdminError, OwnerInOtherLettersError
 from moonmind.workflows.orchestrator.approvals import ApprovalRefusedError, RunNotFoundError
 from moonmind.workflows.orchestrator.retry import NotResumableError, RunNotOverError
@@ -37,6 +37,12 @@ def install(app: FastAPI) -> None:
     """Answer what use cases raise."""
     for kind, translate in _PROBLEMS.items():
         app.add_exception_handler(kind, _answering(translate))
+
+
+def refusal_of(error: Exception) -> Problem:
+    """What a use case's refusal, or any other error, is to whoever asked."""
+    translate = next((_PROBLEMS[kind] for kind in type(error).__mro__ if kind in _PROBLEMS), problem_of)
+    return translate(error)
 
 
 def _answering(translate: Callable[[Any], Problem]) -> Callable[[Request, Exception], Any]:

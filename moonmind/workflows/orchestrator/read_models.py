@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, true, tuple_
+from sqlalchemy import Connection, and_, func, or_, select, true, tuple_
 
 from api_service.db.models import (
     Approval,
@@ -17,6 +17,7 @@ from api_service.db.models import (
     OrchestratorActionPlan,
     OrchestratorRun,
     OrchestratorRunArtifact,
+    OutboxMessage,
     RunEvent,
     SpecWorkflowTaskState,
 )
@@ -171,6 +172,46 @@ def lock_holders(connection: Connection) -> dict[str, UUID]:
 
 def _all(connection: Connection, query: Any) -> list[Row]:
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def count_ahead(connection: Connection, run: Row) -> int:
+    """How many runs of its lock group, the active one included, go before a run that waits for its turn."""
+    r = OrchestratorRun
+    earlier = and_(r.priority == run["priority"], tuple_(r.queued_at, r.id) < (run["queued_at"], run["id"]))
+    better = or_(r.priority > run["priority"], earlier)
+    goes_first = or_(r.holds_lock, and_(r.status.in_(("pending", "running")), better))
+    others = (r.lock_group == run["lock_group"], r.id != run["id"], r.completed_at.is_(None))
+    return int(connection.execute(select(func.count()).where(*others, goes_first)).scalar_one())
+
+
+@dataclass(frozen=True, slots=True)
+class SystemState:
+    """What waits and who works. `leases`: runs that a worker has now; `outbox`: messages that are not sent yet, how
+    many of them failed before, and since when the oldest waits; `now` is the database's clock."""
+
+    runs: Mapping[str, int]
+    leases: Sequence[Row]
+    outbox: Row
+    now: datetime
+
+
+def system_state(connection: Connection) -> SystemState:
+    """The queues and the workers, as the rows have them."""
+    r, o = OrchestratorRun, OutboxMessage
+    counts = connection.execute(select(r.status, func.count().label("number")).group_by(r.status)).all()
+    held = ("id", "target_service", "next_step", "attempt", "queue", "lease_owner", "lease_expires_at")
+    leases = select(*(getattr(r, name) for name in held)).where(r.lease_owner.is_not(None))
+    backlog = select(
+        func.count().label("messages"),
+        func.count().filter(o.attempts > 0).label("failed"),
+        func.min(o.created_at).label("oldest"),
+    ).select_from(o)
+    return SystemState(
+        runs={row.status: row.number for row in counts},
+        leases=[dict(row) for row in connection.execute(leases.order_by(r.lease_owner, r.id)).mappings()],
+        outbox=dict(connection.execute(backlog).mappings().one()),
+        now=connection.execute(select(func.clock_timestamp())).scalar_one(),
+    )
 
 
 def _one(connection: Connection, query: Any) -> Row | None:

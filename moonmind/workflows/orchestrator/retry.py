@@ -64,6 +64,20 @@ def retry_run(tools: Toolbox, run: UUID, request: RetryRequest, requester: str, 
     return submit_run(tools, asked, requester, new_id, lambda new: _begin(tools, asked, ended, new))
 
 
+def retry_starts(tools: Toolbox, run: UUID) -> tuple[tuple[StepName, ...], StepName | None]:
+    """Where a retry of an ended run could begin, as far as its record tells, and where it would without being asked."""
+    with tools.store.transaction() as runs:
+        ended = runs.find_ended(run)
+    if ended is None or not ended.run.status.is_terminal:
+        return (), None
+    outcomes = {step: decide_resumption(ended, step, None) for step in StepName}
+    starts = {outcome.start for outcome in outcomes.values() if isinstance(outcome, Resumption)}
+    default = decide_resumption(ended, None, None)
+    return tuple(step for step in StepName if step in starts), (
+        default.start if isinstance(default, Resumption) else None
+    )
+
+
 def _begin(tools: Toolbox, asked: RunRequest, ended: EndedRun, new: UUID) -> Beginning:
     resumption = decide_resumption(ended, asked.resume_from_step, _hashes(tools, ended))
     match resumption:

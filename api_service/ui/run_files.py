@@ -1,0 +1,91 @@
+"""What the page of a run shows of its files: the end of each log, and its change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from markupsafe import Markup
+
+from api_service.ui.views.ansi import render_log
+from api_service.ui.views.diff import Diff, parse_diff
+from api_service.ui.views.words import human_size
+from moonmind.schemas.workflow_models import StepName
+from moonmind.workflows.orchestrator.attempt import log_name
+from moonmind.workflows.orchestrator.ports import ArtifactStore
+
+SHOWN_BYTES = 256 * 1024
+SHOWN_TRIES = 3
+"""Of each step, the last ones: more would make a page of many megabytes."""
+LARGEST = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log's end as HTML."""
+
+    attempt: int
+    name: str
+    html: Markup
+    words: str
+    url: str | None
+
+
+def logs_of(
+    store: ArtifactStore, run: UUID, steps: Sequence[Mapping[str, Any]], artifacts: Sequence[Mapping[str, Any]]
+) -> dict[str, list[Log]]:
+    """The logs of each step's last tries, oldest first."""
+    urls = {artifact["path"]: artifact["download_url"] for artifact in artifacts}
+    tries: dict[str, list[int]] = {}
+    for step in steps:
+        if step["started_at"] is not None:
+            tries.setdefault(step["name"], []).append(step["attempt"])
+    return {
+        step: [_log(store, run, StepName(step), attempt, urls) for attempt in attempts[-SHOWN_TRIES:]]
+        for step, attempts in tries.items()
+    }
+
+
+def diff_of(store: ArtifactStore, run: UUID, artifacts: Sequence[Mapping[str, Any]]) -> Diff | None:
+    """The change that the plan makes, as it was previewed; None when there is none, or its file is gone."""
+    previews = [a["path"] for a in artifacts if a["type"] == "patch_preview"]
+    text = text_of(store, run, previews[-1]) if previews else ""
+    return parse_diff(text) if text else None
+
+
+def text_of(store: ArtifactStore, run: UUID, path: str) -> str:
+    """The end of a file, as text; empty when there is none."""
+    return _tail(store, run, path)[0]
+
+
+def _log(store: ArtifactStore, run: UUID, step: StepName, attempt: int, urls: Mapping[str, str]) -> Log:
+    name = log_name(step, attempt)
+    text, size = _tail(store, run, name)
+    cut = f"the last {human_size(SHOWN_BYTES)} of {human_size(size)}" if size > SHOWN_BYTES else human_size(size)
+    return Log(attempt, name, render_log(text.removesuffix("\n")), cut, urls.get(name))
+
+
+def _tail(store: ArtifactStore, run: UUID, path: str) -> tuple[str, int]:
+    """The last bytes of a file from a line's beginning, and its size."""
+    size = _size(store, run, path)
+    start = max(0, size - SHOWN_BYTES)
+    data = store.read_from(run, path, start, SHOWN_BYTES)
+    if start:
+        data = data.partition(b"\n")[2] or data
+    return data.decode("utf-8", "backslashreplace"), size
+
+
+def _size(store: ArtifactStore, run: UUID, path: str) -> int:
+    """How many bytes a file has, which may grow meanwhile: found by asking where it ends."""
+    low, high = 0, SHOWN_BYTES
+    while high < LARGEST and store.read_from(run, path, high - 1, 1):
+        low, high = high, high * 2
+    while low < high:
+        middle = (low + high) // 2
+        if store.read_from(run, path, middle, 1):
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,44 @@
+"""Style, script and picture of the pages, with their content's digest in the address, so that they may be kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+FOREVER = "public, max-age=31536000, immutable"
+TYPES: Mapping[str, str] = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file as it is sent."""
+
+    content: bytes
+    media_type: str
+
+    @property
+    def digest(self) -> str:
+        """Enough of its hash to tell versions apart."""
+        return hashlib.sha256(self.content).hexdigest()[:12]
+
+
+@cache
+def static_files() -> Mapping[str, StaticFile]:
+    """All of them by name, read once."""
+    folder = files("api_service.ui") / "static"
+    return {
+        entry.name: StaticFile(entry.read_bytes(), TYPES["." + entry.name.rpartition(".")[2]])
+        for entry in folder.iterdir()
+    }
+
+
+def static_url(name: str) -> str:
+    """The address of one of them, as it is now."""
+    return f"/ui/static/{name}?v={static_files()[name].digest}"
