@@ -47,7 +47,15 @@ def create(request: Request, context: Use, visitor: Admin, sent: Form) -> Respon
     days = whole_number(written) if written else None
     try:
         body = check(CreateKey, {**values, "valid_days": days})
-        key, row = create_key(context.engine, body.owner, body.name, body.roles, body.valid_days, actor=visitor.owner)
+        key, row = create_key(
+            context.engine,
+            context.tools.signer,
+            body.owner,
+            body.name,
+            body.roles,
+            body.valid_days,
+            actor=visitor.owner,
+        )
     except InvalidFormError as error:
         return _keys(
             request, context, visitor, 422, values={**values, "valid_days": written or ""}, errors=error.errors
@@ -63,7 +71,7 @@ def create(request: Request, context: Use, visitor: Admin, sent: Form) -> Respon
 def revoke(request: Request, key_id: UUID, context: Use, visitor: Admin, sent: Form) -> Response:
     """It opens nothing from now on."""
     try:
-        row = revoke_key(context.engine, key_id, actor=visitor.owner)
+        row = revoke_key(context.engine, context.tools.signer, key_id, actor=visitor.owner)
     except LastAdminError as error:
         return _keys(request, context, visitor, 409, refused=refusal_of(error))
     if row is None:
