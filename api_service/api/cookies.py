@@ -15,7 +15,7 @@ NAME = "moonmind_session"
 NAME_WITH_TLS = f"__Host-{NAME}"
 COOKIE_NAMES = (NAME_WITH_TLS, NAME)
 IDENTIFIED = "identified"
-"""In the state of a request whose key or cookie opened something."""
+"""In the state of a request: whether its key or cookie opened something. Absent where nobody asked."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"

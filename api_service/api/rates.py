@@ -12,13 +12,13 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.api.cookies import COOKIE_NAMES, IDENTIFIED
@@ -119,7 +119,7 @@ class RateLimit:
             await self._app(scope, receive, send)
             return
         scope.setdefault("state", {})
-        credential = self._hash_credential(Headers(scope=scope))
+        credential = self._hash_credential(HTTPConnection(scope))
         allowance = self._allowance(scope, credential)
         counting = self._counting[allowance.name]
         if not counting.hit(allowance.item, allowance.caller):
@@ -128,8 +128,8 @@ class RateLimit:
 
         async def send_and_learn(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if credential is not None:
-                    self._known.note(credential, is_good=IDENTIFIED in scope["state"])
+                if credential is not None and IDENTIFIED in scope["state"]:
+                    self._known.note(credential, is_good=scope["state"][IDENTIFIED])
                 MutableHeaders(scope=message).update(self._headers(allowance))
             await send(message)
 
@@ -143,9 +143,10 @@ class RateLimit:
             return Allowance("caller", self._limits["caller"], credential)
         return Allowance("anonymous", self._limits["anonymous"], address)
 
-    def _hash_credential(self, headers: Headers) -> str | None:
+    def _hash_credential(self, request: HTTPConnection) -> str | None:
         """What stands for the key or cookie here; the key counts, as in `security`."""
-        found = headers.get("Authorization") or _session_cookie(headers.get("Cookie", ""))
+        cookies = request.cookies
+        found = request.headers.get("Authorization") or next((cookies[n] for n in COOKIE_NAMES if n in cookies), None)
         return hashlib.blake2b(found.encode(), key=self._salt, digest_size=16).hexdigest() if found else None
 
     def _seconds_left(self, allowance: Allowance) -> tuple[int, int]:
@@ -180,11 +181,3 @@ def _address(scope: Scope) -> str:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
         return str(ip_network((address, IPV6_PREFIX), strict=False))
     return str(address)
-
-
-def _session_cookie(header: str) -> str | None:
-    try:
-        cookies = SimpleCookie(header)
-    except CookieError:
-        return None
-    return next((cookies[name].value for name in COOKIE_NAMES if name in cookies), None)

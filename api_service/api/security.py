@@ -40,9 +40,9 @@ def install(app: FastAPI) -> None:
 def identify(request: Request, context: Context, credentials: HTTPAuthorizationCredentials | None) -> SignedIn:
     """Who asks, by the key or else by the session's cookie. Problem 401 when neither opens anything."""
     found = authenticate(context.engine, credentials.credentials) if credentials else signed_in(request)
+    setattr(request.state, IDENTIFIED, found is not None)
     if found is None:
         raise not_authenticated()
-    setattr(request.state, IDENTIFIED, True)
     request.state.person = found.person.owner
     return found
 
@@ -100,9 +100,9 @@ def current_visitor(
 ) -> SignedIn:
     """Who looks at a page; SignInNeededError for nobody, 403 for a change without proof."""
     visitor = signed_in(request)
+    setattr(request.state, IDENTIFIED, visitor is not None)
     if visitor is None:
         raise SignInNeededError
-    setattr(request.state, IDENTIFIED, True)
     request.state.person = visitor.person.owner
     check_proof(request, context, visitor, proof)
     return visitor

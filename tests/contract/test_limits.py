@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import Engine, text
 
 from api_service.main import create_app
 from moonmind.config.settings import Api, Settings
@@ -38,10 +39,12 @@ def test_more_than_the_limit_is_refused_until_the_window_has_moved(make: Make, s
     client = make(rate_limit="3/minute")
     key = {"Authorization": f"Bearer {(settings.var / 'admin.key').read_text().strip()}"}
     client.get(RUNS, headers=key)  # from then on the key is known
-    answers = [client.get(RUNS, headers=key) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    docs = client.get("/docs", headers=key)
+    assert docs.headers["RateLimit"].startswith('"caller";r=2'), "also where nobody asks who it is"
+    answers = [client.get(RUNS, headers=key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert [answer.headers["RateLimit"].partition(";t=")[0] for answer in answers] == [
-        f'"caller";r={left}' for left in (2, 1, 0, 0)
+        f'"caller";r={left}' for left in (1, 0, 0)
     ]
     last = answers[-1]
     assert (last.headers["RateLimit-Policy"], last.json()["error"]) == ('"caller";q=3;w=60', "too_many_requests")
@@ -59,6 +62,15 @@ def test_guessing_keys_has_the_limit_of_an_address_whatever_else_is_asked_betwee
     assert [answer.status_code for answer in guesses] == [200, 401, 200, 401, 429, 429]
     cookies = client.get(RUNS, headers={"Cookie": "moonmind_session=mm_x"})
     assert cookies.status_code == 429
+
+
+def test_a_key_that_is_revoked_counts_as_a_guess_from_then_on(make: Make, settings: Settings, database: Engine) -> None:
+    client = make(rate_limit_anonymous="2/minute")
+    key = {"Authorization": f"Bearer {(settings.var / 'admin.key').read_text().strip()}"}
+    assert [client.get(RUNS, headers=key).status_code for _ in range(5)] == [200] * 5
+    with database.begin() as connection:
+        connection.execute(text("UPDATE api_keys SET revoked_at = now()"))
+    assert [client.get(RUNS, headers=key).status_code for _ in range(4)] == [401, 401, 429, 429]
 
 
 def test_signing_in_is_limited_by_address_alone(make: Make) -> None:
