@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from moonmind.evidence.container import BLOCK, END, LARGEST_PART, header, padding
@@ -63,6 +63,7 @@ def test_each_altered_byte_shows() -> None:
         assert not look(bytes(changed)).ok, position
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(WHOLE) - 1), st.integers(1, 255))
 def test_any_altered_byte_shows(position: int, change: int) -> None:
     changed = bytearray(WHOLE)
@@ -70,16 +71,19 @@ def test_any_altered_byte_shows(position: int, change: int) -> None:
     assert not look(bytes(changed)).ok
 
 
+@settings(deadline=None)
 @given(st.integers(0, len(WHOLE) - 1))
 def test_a_bundle_that_was_cut_shows(length: int) -> None:
     assert not look(WHOLE[:length]).ok
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=1200))
 def test_whatever_follows_a_bundle_shows(more: bytes) -> None:
     assert not look(WHOLE + more).ok
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=3000))
 def test_what_is_no_bundle_is_said_to_be_none(data: bytes) -> None:
     report = look(data)
