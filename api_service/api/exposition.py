@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,13 +25,15 @@ from moonmind.workflows.orchestrator.metric_rows import (
     read_standing,
 )
 
+log = logging.getLogger(__name__)
+
 PREFIX = "moonmind_orchestrator"
 
 
 class DatabaseCollector(Collector):
     """Runs, steps, queues, leases and outbox as they are in PostgreSQL: the same from whichever process is asked.
 
-    Totals are as old as `cache_seconds` at most, and counted by one thread at a time.
+    Totals are counted by one thread at a time, `cache_seconds` after the last time.
     """
 
     def __init__(self, engine: Engine, cache_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,7 +42,7 @@ class DatabaseCollector(Collector):
         self._clock = clock
         self._lock = threading.Lock()
         self._counting = RunningTotals()
-        self._totals = Totals()
+        self._totals: Totals | None = None
         self._good_until = float("-inf")
 
     def describe(self) -> Iterable[Metric]:
@@ -48,26 +51,39 @@ class DatabaseCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """All of it; a database that does not answer is itself a number."""
-        try:
-            with self._lock:
-                found = [*standing_metrics(self._standing()), *total_metrics(self._current_totals())]
-        except SQLAlchemyError:
-            found = []
-        up = GaugeMetricFamily(f"{PREFIX}_database_up", "1 while PostgreSQL answers.")
-        up.add_metric([], 1 if found else 0)
-        yield up
-        yield from found
+        standing = _or_nothing(lambda: standing_metrics(self._standing()))
+        yield GaugeMetricFamily(f"{PREFIX}_database_up", "1 while PostgreSQL answers.", value=1 if standing else 0)
+        yield from standing
+        if standing:
+            yield from _or_nothing(lambda: total_metrics(self._current_totals()))
 
     def _standing(self) -> Standing:
         with self._engine.begin() as connection:
             return read_standing(connection)
 
     def _current_totals(self) -> Totals:
-        if self._clock() >= self._good_until:
-            with self._engine.begin() as connection:
-                self._totals = self._counting.count(connection)
-            self._good_until = self._clock() + self._cache_seconds
-        return self._totals
+        """Those in hand while they are good enough, or while somebody else counts; only the first are waited for."""
+        if self._clock() >= self._good_until and self._lock.acquire(blocking=self._totals is None):
+            try:
+                self._count()
+            finally:
+                self._lock.release()
+        return self._totals or Totals()
+
+    def _count(self) -> None:
+        if self._clock() < self._good_until:  # whoever was waited for did it
+            return
+        with self._engine.begin() as connection:
+            self._totals = self._counting.count(connection)
+        self._good_until = self._clock() + self._cache_seconds
+
+
+def _or_nothing(read: Callable[[], Iterable[Metric]]) -> list[Metric]:
+    try:
+        return list(read())
+    except SQLAlchemyError as error:
+        log.warning("metrics: %s", type(error).__name__)
+        return []
 
 
 def make_registry(engine: Engine, requests: RequestMetrics, cache_seconds: float) -> CollectorRegistry:
