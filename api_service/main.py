@@ -33,7 +33,7 @@ from api_service.api.routers import (
     sessions,
 )
 from api_service.api.signing import Signer
-from api_service.ui.app import router as pages
+from api_service.ui import app as pages
 from moonmind.access.openid_provider import Provider
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
@@ -115,5 +115,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs,
     ):
         app.include_router(room.router)
-    app.include_router(pages)
+    pages.install(app)
     return app

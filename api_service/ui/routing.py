@@ -6,10 +6,11 @@ from collections.abc import Callable, Coroutine
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
 
-from api_service.api.problems import Problem
+from api_service.api.problems import Problem, as_response, problem_of
 from api_service.api.refusals import refusal_of
 from api_service.api.security import SignInNeededError
 from api_service.ui.rendering import page
@@ -19,10 +20,12 @@ TITLES = {
     401: "You are not signed in",
     403: "This is not for you",
     404: "There is nothing here",
+    405: "That cannot be done here",
     409: "Not now",
     422: "That cannot be read",
     429: "Too many at once",
     500: "Something went wrong here",
+    502: "The provider does not answer",
     503: "Back in a moment",
 }
 
@@ -43,6 +46,18 @@ class PageRoute(APIRoute):
                 return error_page(request, refusal_of(error))
 
         return shown
+
+
+def install(app: FastAPI) -> None:
+    """For browsers, what has no route of pages is a page too: unknown addresses, and sign-ins that a provider ends."""
+    app.add_exception_handler(HTTPException, _no_route)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    problem = problem_of(error)
+    if request.url.path.startswith("/ui/") and "text/html" in request.headers.get("Accept", ""):
+        return error_page(request, problem)
+    return as_response(problem, request.url.path)
 
 
 def error_page(request: Request, problem: Problem) -> Response:

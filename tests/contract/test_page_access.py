@@ -30,13 +30,13 @@ def browser(settings: Settings) -> Iterator[TestClient]:
     def change(visitor: PageOperator, word: str = Form()) -> dict[str, str]:
         return {"word": word}
 
-    @app.post("/ui/sign-in")
+    @app.post("/ui/enter")
     def enter(request: Request, context: Use, key: str = Form(), next: str = Form("")) -> Response:  # noqa: A002
         response = RedirectResponse(safe_next(next), 303)
         sign_in(request, response, context, key)
         return response
 
-    @app.post("/ui/sign-out")
+    @app.post("/ui/leave")
     def leave(visitor: PageViewer, request: Request, context: Use) -> Response:
         response = RedirectResponse("/ui/sign-in", 303)
         sign_out(request, response, context)
@@ -53,25 +53,25 @@ def test_from_sign_in_to_sign_out(browser: TestClient, settings: Settings) -> No
         "/ui/sign-in?next=%2Fui%2Flooked-at%3Frun%3D1%26step%3Dpatch",
     )
     assert browser.post("/ui/changed", data={"word": "x"}).headers["Location"] == "/ui/sign-in?next=%2Fui%2Fservices"
-    assert browser.post("/ui/sign-in", data={"key": "mm_wrong"}).json()["error"] == "key_refused"
+    assert browser.post("/ui/enter", data={"key": "mm_wrong"}).json()["error"] == "key_refused"
     key = (settings.var / "admin.key").read_text().strip()
-    entered = browser.post("/ui/sign-in", data={"key": key, "next": "/ui/looked-at?run=1"})
+    entered = browser.post("/ui/enter", data={"key": key, "next": "/ui/looked-at?run=1"})
     assert (entered.status_code, entered.headers["Location"]) == (303, "/ui/looked-at?run=1")
     page = browser.get("/ui/looked-at").json()
     assert page["who"] == "admin"
     for proof in ({}, {"csrf_token": ""}, {"csrf_token": page["proof"] + "x"}):
         refused = browser.post("/ui/changed", data={"word": "x", **proof})
         assert (refused.status_code, refused.json()["error"]) == (403, "csrf_refused")
-        assert browser.post("/ui/sign-out", data=proof).status_code == 403
+        assert browser.post("/ui/leave", data=proof).status_code == 403
     proof = {"csrf_token": page["proof"]}
     assert browser.post("/ui/changed", data={"word": "x", **proof}).json() == {"word": "x"}
     assert browser.post("/ui/changed", data={"word": "x"}, headers={"X-CSRF-Token": page["proof"]}).status_code == 200
     elsewhere = {"Origin": "https://evil.example"}
     assert browser.post("/ui/changed", data={"word": "x", **proof}, headers=elsewhere).status_code == 403
-    assert browser.post("/ui/sign-in", data={"key": key}, headers=elsewhere).status_code == 403
+    assert browser.post("/ui/enter", data={"key": key}, headers=elsewhere).status_code == 403
     many = {f"field{number}": "x" for number in range(200)}
-    assert browser.post("/ui/sign-out", data={**many, **proof}).status_code == 400
-    assert browser.post("/ui/sign-out", data=proof).status_code == 303
+    assert browser.post("/ui/leave", data={**many, **proof}).status_code == 400
+    assert browser.post("/ui/leave", data=proof).status_code == 303
     assert browser.get("/ui/looked-at").status_code == 303
 
 

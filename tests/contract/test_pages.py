@@ -35,7 +35,7 @@ class Visit:
         assert (answer.status_code, answer.headers["Location"]) == (303, "/ui/services"), answer.text
 
     def get(self, path: str) -> httpx2.Response:
-        return self.client.get(path)
+        return self.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
 
     def post(self, path: str, **fields: Any) -> httpx2.Response:
         """As a form of this person's pages."""
@@ -137,18 +137,15 @@ def test_a_form_of_another_site_does_nothing(protected: Protected) -> None:
 
 
 def test_errors_are_pages_that_say_what_to_do(protected: Protected) -> None:
-    front = protected()
-    visit = Visit(front, "vic")
-    for path, status in (
-        (f"/ui/runs/{UUID(int=0)}", 404),
-        ("/ui/nothing", 404),
-        ("/ui/keys", 403),
-        ("/ui/runs/x", 422),
-    ):
+    visit = Visit(protected(), "vic")
+    no_run = f"/ui/runs/{UUID(int=0)}"
+    for path, status in ((no_run, 404), ("/ui/keys", 403), ("/ui/runs/x", 422), ("/ui/nothing", 404)):
         answer = visit.get(path)
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
-        assert 'aria-label="Pages"' in answer.text, "whoever is signed in keeps the way on"
-    assert "GET /" not in words(visit.get(f"/ui/runs/{UUID(int=0)}").text), "advice is for people, not for programs"
+        assert ('aria-label="Pages"' in answer.text) == (path != "/ui/nothing"), "the way on is kept"
+    assert "GET /" not in words(visit.get(no_run).text), "advice is for people, not for programs"
+    assert visit.post("/ui/services").headers["Content-Type"] == "application/problem+json", "programs get problems"
+    assert visit.get("/nothing").headers["Content-Type"] == "application/problem+json"
 
 
 def test_a_database_that_is_away_is_a_page_too(protected: Protected, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,39 +20,66 @@ from moonmind.config.settings import Settings
 
 COLUMNS = ("nobody", "viewer", "operator", "approver", "admin", "cookie", "revoked", "expired")
 """The people send their keys and, to pages (`/ui/…`), a session's cookie and the proof that each change needs. `cookie`
-is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened."""
+is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened. What ends sessions comes last."""
 TABLE = """
-GET    /docs                                                        200 200 200 200 200 200 200 200
-GET    /health                                                      200 200 200 200 200 200 200 200
-GET    /healthz                                                     200 200 200 200 200 200 200 200
-GET    /keys                                                        401 403 403 403 200 200 401 401
-POST   /keys                                                        401 403 403 403 201 403 401 401
-GET    /keys/me                                                     401 200 200 200 200 200 401 401
-DELETE /keys/{key_id}                                               401 403 403 403 404 403 401 401
-GET    /openapi.json                                                200 200 200 200 200 200 200 200
-GET    /orchestrator/approval-gates                                 401 403 403 403 200 200 401 401
-PUT    /orchestrator/approval-gates/{service}                       401 403 403 403 200 403 401 401
-GET    /orchestrator/runs                                           401 200 200 200 200 200 401 401
-POST   /orchestrator/runs                                           401 403 202 403 202 403 401 401
-GET    /orchestrator/runs/{run_id}                                  401 404 404 404 404 404 401 401
-POST   /orchestrator/runs/{run_id}/approval-tokens                  401 404 404 404 404 403 401 401
-POST   /orchestrator/runs/{run_id}/approvals                        401 404 404 404 404 403 401 401
-DELETE /orchestrator/runs/{run_id}/approvals/{approval_id}          401 404 404 404 404 403 401 401
-GET    /orchestrator/runs/{run_id}/artifacts                        401 404 404 404 404 404 401 401
-GET    /orchestrator/runs/{run_id}/artifacts/{artifact_id}/content  401 404 404 404 404 404 401 401
-POST   /orchestrator/runs/{run_id}/cancel                           401 403 404 403 404 403 401 401
-POST   /orchestrator/runs/{run_id}/retry                            401 403 404 403 404 403 401 401
-GET    /orchestrator/services                                       401 200 200 200 200 200 401 401
-GET    /readyz                                                      200 200 200 200 200 200 200 200
-DELETE /sessions                                                    401 200 200 200 200 403 401 401
-POST   /sessions                                                    401 401 401 401 401 401 401 401
-DELETE /sessions/current                                            401 404 404 404 404 403 401 401
-GET    /sessions/current                                            401 404 404 404 404 200 401 401
-GET    /ui/sign-in/oidc                                                 404 404 404 404 404 404 404 404
-GET    /ui/sign-in/oidc/callback                                        404 404 404 404 404 404 404 404
+GET    /                                                           303 303 303 303 303 303 303 303
+GET    /docs                                                       200 200 200 200 200 200 200 200
+GET    /health                                                     200 200 200 200 200 200 200 200
+GET    /healthz                                                    200 200 200 200 200 200 200 200
+GET    /keys                                                       401 403 403 403 200 200 401 401
+POST   /keys                                                       401 403 403 403 201 403 401 401
+GET    /keys/me                                                    401 200 200 200 200 200 401 401
+DELETE /keys/{key_id}                                              401 403 403 403 404 403 401 401
+GET    /openapi.json                                               200 200 200 200 200 200 200 200
+GET    /orchestrator/approval-gates                                401 403 403 403 200 200 401 401
+PUT    /orchestrator/approval-gates/{service}                      401 403 403 403 200 403 401 401
+DELETE /orchestrator/approval-gates/{service}                      401 403 403 403 200 403 401 401
+GET    /orchestrator/runs                                          401 200 200 200 200 200 401 401
+POST   /orchestrator/runs                                          401 403 202 403 202 403 401 401
+GET    /orchestrator/runs/{run_id}                                 401 404 404 404 404 404 401 401
+POST   /orchestrator/runs/{run_id}/approval-tokens                 401 404 404 404 404 403 401 401
+POST   /orchestrator/runs/{run_id}/approvals                       401 404 404 404 404 403 401 401
+DELETE /orchestrator/runs/{run_id}/approvals/{approval_id}         401 404 404 404 404 403 401 401
+GET    /orchestrator/runs/{run_id}/artifacts                       401 404 404 404 404 404 401 401
+GET    /orchestrator/runs/{run_id}/artifacts/{artifact_id}/content 401 404 404 404 404 404 401 401
+POST   /orchestrator/runs/{run_id}/cancel                          401 403 404 403 404 403 401 401
+GET    /orchestrator/runs/{run_id}/events                          401 404 404 404 404 404 401 401
+POST   /orchestrator/runs/{run_id}/retry                           401 403 404 403 404 403 401 401
+GET    /orchestrator/services                                      401 200 200 200 200 200 401 401
+GET    /readyz                                                     200 200 200 200 200 200 200 200
+GET    /ui                                                         303 303 303 303 303 303 303 303
+GET    /ui/approvals                                               303 200 200 200 200 200 303 303
+GET    /ui/keys                                                    303 403 403 403 200 200 303 303
+POST   /ui/keys                                                    303 403 403 403 422 403 303 303
+POST   /ui/keys/{key_id}/revoke                                    303 403 403 403 404 403 303 303
+GET    /ui/policy                                                  303 403 403 403 200 200 303 303
+POST   /ui/policy/{service}                                        303 403 403 403 422 403 303 303
+POST   /ui/policy/{service}/reset                                  303 403 403 403 303 403 303 303
+GET    /ui/runs                                                    303 200 200 200 200 200 303 303
+POST   /ui/runs                                                    303 403 422 403 422 403 303 303
+GET    /ui/runs/new                                                303 403 200 403 200 200 303 303
+GET    /ui/runs/{run_id}                                           303 404 404 404 404 404 303 303
+POST   /ui/runs/{run_id}/answer                                    303 404 404 404 404 403 303 303
+POST   /ui/runs/{run_id}/answers/{approval_id}/revoke              303 404 404 404 404 403 303 303
+POST   /ui/runs/{run_id}/cancel                                    303 403 404 403 404 403 303 303
+POST   /ui/runs/{run_id}/retry                                     303 403 404 403 404 403 303 303
+POST   /ui/runs/{run_id}/run                                       303 403 404 403 404 403 303 303
+POST   /ui/runs/{run_id}/token                                     303 404 404 404 404 403 303 303
+GET    /ui/services                                                303 200 200 200 200 200 303 303
+GET    /ui/sign-in                                                 200 303 303 303 303 303 200 200
+POST   /ui/sign-in                                                 401 401 401 401 401 401 401 401
+GET    /ui/sign-in/oidc                                            404 404 404 404 404 404 404 404
+GET    /ui/sign-in/oidc/callback                                   404 404 404 404 404 404 404 404
+GET    /ui/static/{name}                                           404 404 404 404 404 404 404 404
+GET    /ui/system                                                  303 200 200 200 200 200 303 303
+POST   /ui/sign-out                                                303 303 303 303 303 403 303 303
+POST   /sessions                                                   401 401 401 401 401 401 401 401
+DELETE /sessions                                                   401 200 200 200 200 403 401 401
+GET    /sessions/current                                           401 404 404 404 404 200 401 401
+DELETE /sessions/current                                           401 404 404 404 404 403 401 401
 """
 NO_RUN = "00000000-0000-0000-0000-000000000000"
-NAMES = {"run_id": NO_RUN, "artifact_id": NO_RUN, "approval_id": NO_RUN, "key_id": NO_RUN, "service": "shop"}
+NAMES = dict.fromkeys(("run_id", "artifact_id", "approval_id", "key_id"), NO_RUN) | {"service": "shop", "name": "x"}
 """What stands for the parts of paths: nothing is there, so that 404 is the answer to who may ask."""
 FIX = {"instruction": "fix the missing dependency", "target_service": "shop"}
 BODIES: dict[str, dict[str, Any]] = {

@@ -71,8 +71,9 @@ def test_the_whole_story(place: Site) -> None:
     expect(kim.locator(".diff-split .code.added")).to_contain_text("python-dateutil>=2.9")
     assert place.house.manifest.read_bytes() == BROKEN
 
+    preview = kim.url
     kim.get_by_role("button", name="Run it").click()
-    kim.wait_for_url(lambda url: not url.endswith("/run"))
+    kim.wait_for_url(lambda url: url != preview and not url.endswith("/run"))
     badge(kim, "Waiting for approval")
     expect(kim.locator("#approval")).to_contain_text("You asked for this run, so somebody else must answer.")
     run = run_of(kim)
@@ -87,10 +88,10 @@ def test_the_whole_story(place: Site) -> None:
     log = kim.locator("#log-build-1")
     expect(log).to_contain_text("building <b>the shop</b>")
     expect(log.locator(".fg2")).to_have_text("building")
-    expect(log).not_to_contain_text("built\n")
+    expect(log).not_to_contain_text("finished")
     badge(kim, "Running")
     (place.house.home / "ready").touch()
-    expect(log).to_contain_text("built")
+    expect(log).to_contain_text("finished")
     badge(kim, "Succeeded")
     expect(kim.locator("#answers-live")).to_contain_text("one line, pinned: go ahead")
     evidence = kim.get_by_role("link", name="Evidence bundle")
@@ -135,7 +136,7 @@ def test_a_run_is_approved_by_keyboard_alone(place: Site) -> None:
     expect(page.get_by_label("Your key")).to_be_focused()
     page.keyboard.type(place.keys["ann"])
     page.keyboard.press("Enter")
-    page.wait_for_url("**/ui/approvals")
+    expect(page.get_by_role("heading", name="Approvals")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
     page.keyboard.press("Enter")
@@ -209,6 +210,7 @@ def submit_and_answer(place: Site, instruction: str, decision: str, comment: str
     return run
 
 
+@pytest.mark.timeout(600)
 def test_every_page_is_whole_in_light_dark_and_on_a_phone(place: Site) -> None:
     pages = furnish(place)
     stranger = place.open()

@@ -33,7 +33,7 @@ class LoudRuntime(FakeRuntime):
         """By a real command, so that its log grows while it runs."""
         loud = r"printf '\033[32mbuilding\033[0m <b>the shop</b>\n'"
         wait = f'while [ ! -e "{self.ready}" ]; do sleep 0.1; done'
-        execute(Command(("/bin/sh", "-c", f"{loud}; {wait}; echo built")))
+        execute(Command(("/bin/sh", "-c", f"{loud}; {wait}; printf 'fin%s\\n' ished")))
         super().build(execute)
 
 

@@ -6,7 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api_service.api.context import Context
 from api_service.api.problems import Problem
+from api_service.api.routers import oidc
 from api_service.api.routing import Use
 from api_service.api.security import safe_next, signed_in
 from api_service.api.signing_in import sign_in, sign_out
@@ -20,10 +22,10 @@ router = APIRouter(prefix="/ui", route_class=PageRoute)
 
 
 @router.get("/sign-in")
-def show_sign_in(request: Request, next: Annotated[str, Query(max_length=2000)] = "") -> Response:  # noqa: A002
+def show_sign_in(request: Request, context: Use, next: Annotated[str, Query(max_length=2000)] = "") -> Response:  # noqa: A002
     """The form; whoever is signed in goes on."""
     target = safe_next(next)
-    return go_to(target) if signed_in(request) else page(request, "sign_in.html", None, next=target, wrong=None)
+    return go_to(target) if signed_in(request) else _form(request, context, target)
 
 
 @router.post("/sign-in")
@@ -34,8 +36,7 @@ def enter(request: Request, context: Use, sent: Form) -> Response:
     try:
         sign_in(request, response, context, sent.one("key").strip())
     except Problem as problem:
-        wrong = advised(problem)
-        return page(request, "sign_in.html", None, problem.status_code, next=target, wrong=wrong)
+        return _form(request, context, target, problem)
     return response
 
 
@@ -45,3 +46,10 @@ def leave(request: Request, context: Use, visitor: Viewer) -> Response:
     response = go_to("/ui/sign-in", "signed_out")
     sign_out(request, response, context)
     return response
+
+
+def _form(request: Request, context: Context, target: str, problem: Problem | None = None) -> Response:
+    """With the way to the OpenID provider, where there is one."""
+    openid = oidc.START if context.provider else None
+    status = problem.status_code if problem else 200
+    return page(request, "sign_in.html", None, status, next=target, wrong=advised(problem), openid=openid)

@@ -1,13 +1,12 @@
-"""Style, script and picture; and whatever is not there."""
+"""Style, script and picture."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from api_service.api.problems import Problem
 from api_service.ui.routing import PageRoute
 from api_service.ui.static_files import FOREVER, static_files
-from api_service.ui.visitors import Viewer
 
 router = APIRouter(prefix="/ui", route_class=PageRoute)
 
@@ -20,9 +19,3 @@ def send_static(name: str) -> Response:
         raise Problem(404, "not_found", "there is no such file", "Look at the list.")
     headers = {"Cache-Control": FOREVER, "ETag": f'"{file.digest}"'}
     return Response(file.content, media_type=file.media_type, headers=headers)
-
-
-@router.api_route("/{path:path}", methods=["GET", "HEAD", "POST"])
-def nothing_here(request: Request, path: str, visitor: Viewer) -> Response:
-    """Last of all routes: addresses that mean nothing."""
-    raise Problem(404, "not_found", f"no page is called {request.url.path}", "Look at the list.")

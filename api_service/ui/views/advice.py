@@ -11,6 +11,7 @@ ADVICE: Mapping[str, str] = {
     "not_authenticated": "Sign in with a key.",
     "not_allowed": "Ask an admin for a key with that role, then sign in with it.",
     "not_found": "The address may be mistyped, or what was there is gone.",
+    "method_not_allowed": "Use the forms of the pages.",
     "run_not_found": "The list of runs has all that there are.",
     "run_over": "The page shows how it ended.",
     "run_not_over": "Wait for its end, or cancel it first.",
