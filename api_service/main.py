@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api_service.api import problems, refusals
+from api_service.api import openapi, problems, refusals
 from api_service.api.context import Context
 from api_service.api.limits import BodyLimit, SecurityHeaders
 from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
@@ -51,9 +51,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         summary="Repairs a broken service from one instruction.",
         version=version("moonmind-orchestrator"),
         lifespan=lifespan,
+        redirect_slashes=False,  # to an address made from whatever `Host` somebody sent
     )
     problems.install(app)
     refusals.install(app)
+    openapi.install(app)
     app.add_middleware(BodyLimit, limit=settings.api.body_limit)
     app.add_middleware(SecurityHeaders)
     app.include_router(orchestrator.creation)

@@ -13,10 +13,12 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 TYPE_PREFIX = "urn:moonmind:problem:"
 
 
@@ -74,9 +76,18 @@ def as_response(problem: Problem, instance: str) -> JSONResponse:
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if not isinstance(error, Problem):  # what the framework itself raises: no such path, no such method
-        code = HTTPStatus(error.status_code).name.lower()
-        error = Problem(error.status_code, code, error.detail, "See /docs for the paths.", headers=error.headers)
+        code, headers = HTTPStatus(error.status_code).name.lower(), error.headers
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": ", ".join(_methods(request))}
+        error = Problem(error.status_code, code, error.detail, "See /docs for the paths.", headers=headers)
     return as_response(error, request.url.path)
+
+
+def _methods(request: Request) -> list[str]:
+    """All that this path takes: the framework names those of one route, and a path may have several."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    routes = request.app.routes
+    return [name for name, scope in scopes.items() if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -21,13 +21,26 @@ SECONDS = 0.5
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 FORBIDDEN = [
-    *("169.254.169.254", "169.254.0.1", "[fe80::1]", "[fe80::1%25lo]", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]"),
+    *(
+        "169.254.169.254",
+        "169.254.0.1",
+        "[fe80::1]",
+        "[fe80::1%25lo]",
+        "[::ffff:169.254.169.254]",
+        "[::ffff:a9fe:a9fe]",
+    ),
     *("[::169.254.169.254]", "[64:ff9b::a9fe:a9fe]", "[2002:a9fe:a9fe::1]", "[fd00:ec2::254]", "100.100.100.200"),
     *("2852039166", "0xa9fea9fe", "0xA9.0xFE.0xA9.0xFE", "0251.0376.0251.0376", "169.254.43518", "169.16689662"),
     *("2130706433", "0x7f.1", "127.1", "0177.0.0.1", "017700000001", "0", "0.0.0.0", "[::]", "255.255.255.255"),
     *("224.0.0.1", "[ff02::1]", "240.0.0.1", "169.254.169.254.", "\uff11\uff16\uff19.254.169.254", "①⑥⑨.254.169.254"),
 ]
-OTHER_SCHEMES = ["file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/", "unix:///run/docker.sock", "//127.0.0.1"]
+OTHER_SCHEMES = [
+    "file:///etc/passwd",
+    "gopher://127.0.0.1/",
+    "ftp://127.0.0.1/",
+    "unix:///run/docker.sock",
+    "//127.0.0.1",
+]
 
 
 class Server:
@@ -126,9 +139,7 @@ def test_a_name_of_which_one_address_is_forbidden_is_refused(serve: Callable[...
     assert server.asked == []
 
 
-def test_endless_headers_bodies_and_silence_end_by_deadline_and_cap(
-    serve: Callable[..., Server], tally: Tally
-) -> None:
+def test_endless_headers_bodies_and_silence_end_by_deadline_and_cap(serve: Callable[..., Server], tally: Tally) -> None:
     def forever(piece: bytes, pause: float) -> Callable[[socket.socket], None]:
         def say(client: socket.socket) -> None:
             while True:
@@ -147,7 +158,9 @@ def test_endless_headers_bodies_and_silence_end_by_deadline_and_cap(
         said, seconds = tally.case(lambda say=say: ask(f"http://127.0.0.1:{serve(say).port}/"))
         assert said is not None, name
         assert seconds < SECONDS * 4, name
-    body = serve(lambda client: (client.sendall(OK.replace(b": 2", b": 999999999999")), forever(b"z" * 65536, 0)(client)))
+    body = serve(
+        lambda client: (client.sendall(OK.replace(b": 2", b": 999999999999")), forever(b"z" * 65536, 0)(client))
+    )
     said, seconds = tally.case(lambda: ask(f"http://127.0.0.1:{body.port}/"))
     hung.set()
     assert (said, seconds < SECONDS) == (None, True)  # its status is enough: nothing of the body is waited for

@@ -17,6 +17,7 @@ from api_service.db.models import ApprovalGate as GateRow
 from moonmind.engine.repository import append_event
 from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
 from moonmind.schemas.workflow_models import RunSnapshot, StepName
+from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, judge
 from moonmind.workflows.orchestrator.run_rows import SUBJECT
 
@@ -40,10 +41,11 @@ class Token:
 
 
 class ApprovalRepository:
-    """Everything about approvals on one connection; the caller commits."""
+    """Everything about approvals on one connection; the caller commits. Secrets in comments are masked."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, redactor: Redactor) -> None:
         self._connection = connection
+        self._redactor = redactor
 
     def verdict(self, run: RunSnapshot, step: StepName, plan_digest: str, configured: ApprovalGate) -> Verdict:
         """What the service's gate says about this step of the run. The one way in for whoever must obey it.
@@ -104,7 +106,7 @@ class ApprovalRepository:
             "role": role,
             "plan_digest": plan_digest,
             "decision": decision,
-            "comment": comment,
+            "comment": self._redactor.text(comment) if comment is not None else None,
             "granted_at": NOW,
             "expires_at": latest if expires_at is None else func.least(latest, expires_at),
         }
