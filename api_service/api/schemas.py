@@ -25,7 +25,6 @@ from moonmind.schemas.workflow_models import (
     StepStatus,
 )
 
-
 VISIBLE = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]"  # noqa: E501
 """A character that can be seen: no blank, control, format or filler. As clients read it, too: it is in the OpenAPI
 document."""

@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Response
 from fastapi.responses import StreamingResponse
-from fastapi.security import HTTPAuthorizationCredentials
+from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials
 
 from api_service.api.context import Context
 from api_service.api.problems import Problem
@@ -34,12 +34,15 @@ NOT_MODIFIED: dict[str, Any] = {"description": "The client has it already", "hea
 router = APIRouter(prefix="/orchestrator", tags=["artifacts"], responses={**REFUSALS, 404: PROBLEM})
 
 
+signed = APIKeyQuery(name="token", scheme_name="SignedAddress", description="From `download_url`", auto_error=False)
+
+
 def may_read(
     run_id: UUID,
     artifact_id: UUID,
     context: Use,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
-    token: Annotated[str | None, Query(max_length=500, description="From `download_url`")] = None,
+    token: Annotated[str | None, Depends(signed)],
 ) -> None:
     """A valid address, or a key that may look. An altered or expired address opens nothing: 403."""
     if token is None:

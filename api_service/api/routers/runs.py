@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
+from api_service.api.approval_schemas import Moment
 from api_service.api.cursors import CURSOR, decode_cursor, encode_cursor
 from api_service.api.presenters import present_artifacts
 from api_service.api.routing import NO_NUL, PROBLEM, REFUSALS, Use, rows_of
@@ -29,8 +29,8 @@ def list_runs(
     service: Annotated[str | None, Query(max_length=63, pattern=NO_NUL)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     cursor: Annotated[str | None, Query(max_length=50, pattern=CURSOR)] = None,
-    created_after: AwareDatetime | None = None,
-    created_before: AwareDatetime | None = None,
+    created_after: Moment | None = None,
+    created_before: Moment | None = None,
     q: Annotated[str | None, Query(max_length=200, pattern=NO_NUL, description="Text in the instruction")] = None,
 ) -> dict[str, Any]:
     """A page of runs and the cursor of the next one."""
