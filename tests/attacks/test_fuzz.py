@@ -6,6 +6,7 @@ import json
 import os
 import unicodedata
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -105,6 +106,23 @@ JSON = st.recursive(
     lambda v: st.lists(v) | st.dictionaries(st.text(), v),
 )
 
+LIKE_JSON = st.text(alphabet='[]{}",:0123456789.eE+-\\untrfals \ud800\0', max_size=80).map(
+    lambda text: text.encode("utf-8", "surrogatepass")
+)
+RANGE = st.from_regex(r"bytes=[0-9]{0,4}-[0-9]{0,4}(,[0-9]{0,3}-[0-9]{0,3})*", fullmatch=True)
+RUN = {
+    "run_id": str(uuid.UUID(int=7)),
+    "status": "failed",
+    "target_service": "shop",
+    "queued_at": "2026-01-01T00:00:00Z",
+    **dict.fromkeys(("dry_run", "approval_required"), False),
+    **dict.fromkeys(("artifacts", "approvals"), ()),
+    **dict.fromkeys(
+        ("started_at", "completed_at", "current_step", "retried_from", "rollback_verified", "awaiting"), None
+    ),
+}
+STEP = {"name": "analyze", "status": "failed", "attempt": 1, "started_at": None, "completed_at": None}
+
 
 @fuzzed
 @given(content=CONTENT, name=NAME, file=st.sampled_from(["requirements.txt", "pyproject.toml"]))
@@ -155,7 +173,7 @@ def test_no_list_opens_what_is_never_written(tally: Tally, path: str, allow: lis
 def test_a_pattern_matches_the_path_itself_and_never_a_twin(tally: Tally, path: str, pattern: str) -> None:
     tally.add()
     if not set("*?") & set(pattern):
-        assert matches(path, pattern) is (path == pattern and not pattern == "") or path == pattern
+        assert path == pattern or not matches(path, pattern)
     if matches(path, pattern) and "**" not in pattern.split("/"):
         assert path.count("/") == pattern.count("/")
     twin = path.swapcase()
@@ -175,22 +193,28 @@ def test_patterns_made_to_be_slow_are_not(tally: Tally) -> None:
 def test_the_strict_reader_reads_what_was_written_or_refuses(tally: Tally, value: object) -> None:
     tally.add()
     text = json.dumps(value)
-    try:
-        assert parse(text.encode()) == value
-    except Problem as problem:
-        assert problem.status_code == 422
+    found, problem = read(text.encode())
+    if problem is None:
+        assert found == value
+    else:
         odd = any(mark in text for mark in ("NaN", "Infinity", "\\u0000", "\\ud", "[[[[[[["))
         assert odd or len(text) > 4000, text
 
 
 @fuzzed
-@given(body=st.binary(max_size=300) | st.text(alphabet='[]{}",:0123456789.eE+-\\untrfals \ud800\0', max_size=80).map(lambda t: t.encode("utf-8", "surrogatepass")))  # fmt: skip
+@given(body=st.binary(max_size=300) | LIKE_JSON)
 def test_the_strict_reader_never_breaks(tally: Tally, body: bytes) -> None:
     tally.add()
+    _, problem = read(body)
+    assert problem is None or (problem.status_code, problem.error) == (422, "invalid_json")
+
+
+def read(body: bytes) -> tuple[object, Problem | None]:
+    """What the strict reader makes of a body, or its refusal."""
     try:
-        parse(body)
+        return parse(body), None
     except Problem as problem:
-        assert (problem.status_code, problem.error) == (422, "invalid_json")
+        return None, problem
 
 
 @fuzzed
@@ -199,10 +223,8 @@ def test_cursors_come_back_or_are_refused(tally: Tally, at: datetime, number: uu
     tally.add()
     moment = at.replace(tzinfo=UTC)
     assert decode_cursor(encode_cursor(moment, number)) == (moment, number)
-    try:
+    with suppress(Problem):
         decode_cursor(text)
-    except Problem as problem:
-        assert problem.status_code == 422
 
 
 @fuzzed
@@ -221,9 +243,11 @@ def test_nothing_but_what_was_signed_here_is_unsigned(tally: Tally, value: str, 
 
 @fuzzed
 @given(
-    wanted=st.none() | st.text(max_size=40) | st.from_regex(r"bytes=[0-9]{0,4}-[0-9]{0,4}(,[0-9]{0,3}-[0-9]{0,3})*", fullmatch=True),
-    if_range=st.none() | st.text(max_size=10) | st.just('"x"'), size=st.integers(0, 5000), known=st.none() | st.text(max_size=30),
-)  # fmt: skip
+    wanted=st.none() | st.text(max_size=40) | RANGE,
+    if_range=st.none() | st.text(max_size=10) | st.just('"x"'),
+    size=st.integers(0, 5000),
+    known=st.none() | st.text(max_size=30),
+)
 def test_a_range_is_within_the_file(
     tally: Tally, wanted: str | None, if_range: str | None, size: int, known: str | None
 ) -> None:
@@ -274,15 +298,8 @@ def test_the_command_line_draws_hostile_text_as_text(
     tally: Tally, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tally.add()
-    run = {
-        "run_id": str(uuid.UUID(int=7)), "status": "failed", "target_service": "shop", "instruction": text, "priority": "normal",
-        "dry_run": False, "requested_by": text, "queued_at": "2026-01-01T00:00:00Z", "started_at": None, "completed_at": None,
-        "approval_required": False, "approval_status": "not_required", "current_step": None, "retried_from": None,
-        "failure": {"code": "x", "reason": text}, "rollback_verified": None, "action_plan": None, "artifacts": [], "approvals": [],
-        "awaiting": None, "metrics": {},
-        "steps": [{"name": "analyze", "status": "failed", "attempt": 1, "started_at": None, "completed_at": None,
-                   "worker_task_id": None, "message": text, "artifact_refs": []}],
-    }  # fmt: skip
+    run = {**RUN, "instruction": text, "requested_by": text, "failure": {"code": "x", "reason": text}}
+    run["steps"] = [{**STEP, "message": text}]
     print_run(run)
     print_runs([run])
     said = "".join(capsys.readouterr())

@@ -191,7 +191,8 @@ def test_a_forged_host_is_reflected_nowhere(town: Town, tally: Tally) -> None:
 def test_requests_that_two_servers_would_read_differently_are_refused(town: Town, tally: Tally) -> None:
     before, auth = count_of_runs(town), f"Authorization: Bearer {town.admin}\r\n"
     body = json.dumps(FIX)
-    smuggled = f"POST {RUNS} HTTP/1.1\r\nHost: a\r\n{auth}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    length = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+    smuggled = f"POST {RUNS} HTTP/1.1\r\nHost: a\r\n{auth}{length}\r\n\r\n{body}"
     start = f"POST /nowhere HTTP/1.1\r\nHost: a\r\n{auth}"
     attempts = [
         f"{start}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}",
@@ -210,9 +211,11 @@ def test_requests_that_two_servers_would_read_differently_are_refused(town: Town
 
 def test_lines_that_are_no_http_get_400_and_the_server_lives(town: Town, tally: Tally) -> None:
     garbage = [
-        *(b"\0" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"GET http://[::1 HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x02\0"),
+        *(b"\0" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0"),
+        b"GET http://[::1 HTTP/1.1\r\n\r\n",
         *(b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n"),
-        *(b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 200_000 + b"\r\n\r\n"),
+        b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 200_000 + b"\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ]  # fmt: skip
     for piece in garbage:

@@ -1,11 +1,10 @@
-"""What lies around runs: messages, the broker's accounts, what a child knows, repositories that run programs, Compose."""
+"""What lies around runs: messages, the broker's accounts, what a child knows, repositories, Compose files."""
 
 from __future__ import annotations
 
 import ast
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +156,22 @@ COMPOSE = {
     "a privileged build": "build: {context: ., privileged: true}",
     "another frontend": 'build: {context: ., dockerfile_inline: "# syntax=evil.example/frontend\\nFROM scratch"}',
 }
+STEERING = [
+    "COMPOSE_FILE",
+    "COMPOSE_PROFILES",
+    "COMPOSE_PROJECT_NAME",
+    "DOCKER_HOST",
+    "DOCKER_CONTEXT",
+    "BUILDKIT_HOST",
+]
 EXTRA = "secrets: {s: {file: ./s}}\n"
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Path]:
+def workspace(tmp_path: Path) -> Path:
     (tmp_path / "s").write_text("x")
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    yield tmp_path
+    return tmp_path
 
 
 def check(workspace: Path) -> None:
@@ -193,7 +200,7 @@ def test_a_compose_file_that_asks_for_the_host_is_refused(asked: str, workspace:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize("name", ["COMPOSE_FILE", "COMPOSE_PROFILES", "COMPOSE_PROJECT_NAME", "DOCKER_HOST", "DOCKER_CONTEXT", "BUILDKIT_HOST"])  # fmt: skip
+@pytest.mark.parametrize("name", STEERING)
 def test_neither_env_file_nor_environment_steer_compose(
     name: str, workspace: Path, tally: Tally, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,12 +209,11 @@ def test_neither_env_file_nor_environment_steer_compose(
     value = "evil.yaml" if name == "COMPOSE_FILE" else "tcp://127.0.0.1:1" if "HOST" in name else "evil"
     monkeypatch.chdir(workspace)
     (workspace / ".env").write_text(f"{name}={value}\n")
-    try:
+    if name.startswith("COMPOSE_"):
         tally.case(lambda: check(workspace))
-    except StepFailedError as refused:
-        assert refused.code == "compose_refused"
     else:
-        assert name.startswith("COMPOSE_")
+        with pytest.raises(StepFailedError, match=name):
+            tally.case(lambda: check(workspace))
     (workspace / ".env").unlink()
     if not name.startswith("DOCKER_"):  # those choose the engine, which is the worker's owner to say
         monkeypatch.setenv(name, value)

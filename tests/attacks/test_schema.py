@@ -1,4 +1,4 @@
-"""Schemathesis with all its checks against the running API: whatever the OpenAPI document allows, and what it does not."""
+"""Schemathesis with all its checks against the running API: what its document allows, and what it does not."""
 
 from __future__ import annotations
 

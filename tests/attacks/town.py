@@ -1,4 +1,4 @@
-"""The running system that is attacked: PostgreSQL, API, worker, supervisor with services, an index; each a real process.
+"""The running system that is attacked: PostgreSQL, API, worker, supervisor with services, each a real process.
 
 The broker is a folder and the services are processes, as in the embedded stack: nothing here needs Docker.
 """
@@ -136,13 +136,13 @@ class Town:
 
     def wait(self, run: str, status: str | None = None) -> dict[str, Any]:
         """The run as it ended, or once it has this status."""
-        over = (
-            (lambda: self.show(run)["status"] == status) if status else (lambda: bool(self.show(run)["completed_at"]))
-        )
-        until(
-            lambda: over() or self.worker.poll() is not None, seconds=PATIENCE, what=f"run {run} is {status or 'over'}"
-        )
-        assert self.worker.poll() is None, "the worker has ended"
+
+        def is_there() -> bool:
+            assert self.worker.poll() is None, "the worker has ended"
+            shown = self.show(run)
+            return bool(shown["status"] == status if status else shown["completed_at"])
+
+        until(is_there, seconds=PATIENCE, what=f"run {run} is {status or 'over'}")
         return self.show(run)
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
