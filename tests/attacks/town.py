@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import venv
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -209,7 +210,7 @@ class Town:
             if service.sort is NESTED:
                 (service.workspace / "deps").symlink_to(self.folder / "outside")
             environment = service.place.venvs / "1"
-            subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+            venv.create(environment, symlinks=True)
             service.place.current.symlink_to("venvs/1")
             service.put_back()
         ports = {name: service.port for name, service in self.services.items()}
