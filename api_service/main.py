@@ -10,11 +10,23 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api_service.api import openapi, problems, refusals
+from api_service.api import openapi, problems, refusals, security
 from api_service.api.context import Context
-from api_service.api.limits import BodyLimit, SecurityHeaders
-from api_service.api.routers import approvals, artifacts, health, keys, orchestrator, runs, services
+from api_service.api.layers import layers_of
+from api_service.api.routers import (
+    approvals,
+    artifacts,
+    docs,
+    health,
+    keys,
+    oidc,
+    orchestrator,
+    runs,
+    services,
+    sessions,
+)
 from api_service.api.signing import Signer
+from moonmind.access.openid_provider import Provider
 from moonmind.access.use_cases import ensure_admin_key, signing_key
 from moonmind.config.home import current_home
 from moonmind.config.known_secrets import make_redactor
@@ -41,8 +53,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         configure_logging(make_redactor(settings, os.environ))  # both keys exist from now on
         tools = make_toolbox(settings, engine)
         keep_configured_gates(tools)
-        addresses = Signer(secret, "artifact", settings.api.download_ttl)
-        app.state.context = Context(settings, engine, tools, addresses, approval_tokens=Signer(secret, "approval"))
+        app.state.context = Context(
+            settings,
+            engine,
+            tools,
+            addresses=Signer(secret, "artifact", settings.api.download_ttl),
+            approval_tokens=Signer(secret, "approval"),
+            csrf=Signer(secret, "csrf"),
+            sign_ins=Signer(secret, "sign-in", oidc.SIGN_IN_SECONDS),
+            provider=Provider(settings.oidc) if settings.oidc.issuer else None,
+        )
         yield
         engine.dispose()
 
@@ -50,15 +70,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="MoonMind Orchestrator",
         summary="Repairs a broken service from one instruction.",
         version=version("moonmind-orchestrator"),
+        docs_url=None,  # the framework's pages load their scripts from a foreign host
+        redoc_url=None,
         lifespan=lifespan,
         redirect_slashes=False,  # to an address made from whatever `Host` somebody sent
     )
     problems.install(app)
     refusals.install(app)
     openapi.install(app)
-    app.add_middleware(BodyLimit, limit=settings.api.body_limit)
-    app.add_middleware(SecurityHeaders)
+    security.install(app)
+    for layer in layers_of(settings.api):
+        app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.include_router(orchestrator.creation)
-    for room in (runs, orchestrator, approvals, artifacts, services, keys, health):
+    for room in (runs, orchestrator, approvals, artifacts, services, keys, sessions, oidc, health, docs):
         app.include_router(room.router)
     return app

@@ -1,22 +1,22 @@
-"""What a request may cost before anybody looks at it, and the headers that every answer carries."""
+"""What a request's body may cost, and in which form it may come, before anybody looks at it."""
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
+import re
+
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service.api.problems import Problem, as_response
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
+JSON_TYPE = re.compile(r"application/([a-z0-9.+-]+\+)?json", re.IGNORECASE)
+FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_PATHS = "/ui/"
 
 
 class BodyLimit:
-    """Refuses bodies over `limit` bytes with 413, announced or chunked, before they are held in memory."""
+    """Refuses bodies over `limit` bytes with 413, announced or chunked, before they are held in memory, and with 415
+    those that are packed, or neither JSON nor, on pages, a form."""
 
     def __init__(self, app: ASGIApp, limit: int) -> None:
         self._app = app
@@ -36,34 +36,29 @@ class BodyLimit:
             more = message.get("more_body", False)
             if len(body) > self._limit:
                 too_large, more = True, False
-        if too_large:
-            problem = Problem(
-                413,
-                "body_too_large",
-                f"a body may have {self._limit} bytes",
-                "Send less.",
-                headers={"Connection": "close"},
-            )
+        problem = _too_large(self._limit) if too_large else _refuse_type(scope, body)
+        if problem is not None:
             await as_response(problem, scope["path"])(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
 
 
-class SecurityHeaders:
-    """Adds the headers that no answer should lack; an answer's own value wins."""
+def _too_large(limit: int) -> Problem:
+    return Problem(
+        413, "body_too_large", f"a body may have {limit} bytes", "Send less.", headers={"Connection": "close"}
+    )
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self._app(scope, receive, send_with_headers if scope["type"] == "http" else send)
+def _refuse_type(scope: Scope, body: bytes) -> Problem | None:
+    """Nothing is unpacked: what is small on the way may be anything in memory."""
+    headers = Headers(scope=scope)
+    if headers.get("Content-Encoding", "identity") != "identity":
+        return Problem(415, "content_encoding", "a body may not be packed", "Send it without Content-Encoding.")
+    sent = headers.get("Content-Type", "").partition(";")[0].strip()
+    is_form = sent.lower() == FORM_TYPE and scope["path"].startswith(FORM_PATHS)
+    if not body or is_form or JSON_TYPE.fullmatch(sent):
+        return None
+    return Problem(415, "content_type", "this body is no JSON", "Send `Content-Type: application/json`.")
 
 
 def _announced(scope: Scope) -> int:

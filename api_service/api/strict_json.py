@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict
 from api_service.api.problems import Problem
 
 DEPTH = 32
-MEDIA_TYPE = "application/json"
 MOST_EXACT = 2**53
 
 
@@ -32,26 +31,9 @@ class StrictRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
-            strictly = _StrictRequest(request.scope, request.receive)
-            if self.body_field is not None and await strictly.body():
-                _check_type(strictly.headers.get("Content-Type", ""))
-            return await handler(strictly)
+            return await handler(_StrictRequest(request.scope, request.receive))
 
         return strict
-
-
-def _check_type(content_type: str) -> None:
-    """Problem 415 for anything that does not say it is JSON in UTF-8."""
-    kind, _, parameters = content_type.lower().partition(";")
-    charset = parameters.replace(" ", "").replace('"', "")
-    if kind.strip() != MEDIA_TYPE or charset not in ("", "charset=utf-8"):
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            "a body must be JSON",
-            f"Send it with `Content-Type: {MEDIA_TYPE}`, in UTF-8.",
-            headers={"Accept": MEDIA_TYPE},
-        )
 
 
 class _StrictRequest(Request):

@@ -6,7 +6,9 @@ import base64
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import get_args
+from uuid import UUID
 
 from moonmind.schemas.approvals import Role
 
@@ -21,6 +23,17 @@ class Person:
 
     owner: str
     roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Somebody who proved who they are, and by what: a key, or a session that a key opened (no key: OpenID)."""
+
+    person: Person
+    expires_at: datetime | None
+    key_id: UUID | None
+    key_name: str | None
+    session_id: UUID | None = None
 
 
 def make_key(randomness: bytes) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, func, or_, select, text, updat
 from sqlalchemy.dialects.postgresql import insert
 
 from api_service.db.models import ApiKey
-from moonmind.access.keys import Person
+from moonmind.access.keys import Person, SignedIn
+from moonmind.engine.repository import append_event
 
 USE_GRANULARITY = timedelta(minutes=1)
 """`last_used_at` is this exact: a read should not cost a write."""
@@ -22,6 +23,8 @@ SHOWN = (
 )
 """What may be seen of a key."""
 KEYS_LOCK = 0x6D6D6B79
+SUBJECT = "api_key"
+"""The `subject_kind` of keys in the events."""
 
 
 class KeyRepository:
@@ -30,10 +33,11 @@ class KeyRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add_unless_known(self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes) -> None:
-        """Store a new key; one that is known stays as it is, revoked or not."""
+    def add_unless_known(self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes) -> UUID | None:
+        """Store a new key and give its id; one that is known stays as it is, revoked or not: None."""
         values = {"owner": owner, "name": name, "roles": list(roles), "secret_hash": secret_hash}
-        self._connection.execute(insert(ApiKey).values(values).on_conflict_do_nothing())
+        added = insert(ApiKey).values(values).on_conflict_do_nothing().returning(ApiKey.id)
+        return self._connection.execute(added).scalar_one_or_none()
 
     def add(
         self, owner: str, name: str, roles: Sequence[str], secret_hash: bytes, valid_days: int | None
@@ -47,25 +51,29 @@ class KeyRepository:
         """Every key without its hash, oldest first."""
         return [dict(row) for row in self._connection.execute(select(*SHOWN).order_by(ApiKey.created_at)).mappings()]
 
-    def revoke(self, number: UUID) -> Mapping[str, Any] | None:
-        """End a key's validity, once; None when there is no such key."""
+    def revoke(self, number: UUID) -> tuple[Mapping[str, Any] | None, bool]:
+        """End a key's validity; its row, None when there is no such key, and whether it was not ended before."""
         k = ApiKey
-        ended = update(k).where(k.id == number).values(revoked_at=func.coalesce(k.revoked_at, func.now()))
-        row = self._connection.execute(ended.returning(*SHOWN)).mappings().one_or_none()
-        return dict(row) if row else None
+        ended = update(k).where(k.id == number, k.revoked_at.is_(None)).values(revoked_at=func.now())
+        changed = self._connection.execute(ended).rowcount == 1
+        row = self._connection.execute(select(*SHOWN).where(k.id == number)).mappings().one_or_none()
+        return (dict(row) if row else None), changed
 
-    def find(self, secret_hash: bytes) -> Person | None:
+    def find(self, secret_hash: bytes) -> SignedIn | None:
         """Whose key this is, None when it is unknown, revoked or expired; notes that it was used."""
         k = ApiKey
-        found = select(k.id, k.owner, k.roles, k.last_used_at < func.now() - USE_GRANULARITY).where(
-            k.secret_hash == secret_hash, *_valid()
-        )
-        row = self._connection.execute(found).one_or_none()
+        unnoted = or_(k.last_used_at.is_(None), k.last_used_at < func.now() - USE_GRANULARITY)
+        found = select(k.id, k.owner, k.name, k.roles, k.expires_at, unnoted.label("is_unnoted"))
+        row = self._connection.execute(found.where(k.secret_hash == secret_hash, *valid())).one_or_none()
         if row is None:
             return None
-        if row[3] is not False:  # never used, or not lately
+        if row.is_unnoted:
             self._connection.execute(update(k).where(k.id == row.id).values(last_used_at=func.now()))
-        return Person(row.owner, frozenset(row.roles))
+        return SignedIn(Person(row.owner, frozenset(row.roles)), row.expires_at, row.id, row.name)
+
+    def note(self, number: UUID, kind: str, actor: str, **payload: Any) -> None:
+        """Add to the key's record. Call under `lock_all`: one at a time writes it."""
+        append_event(self._connection, SUBJECT, number, actor=actor, kind=kind, payload=payload)
 
     def lock_all(self) -> None:
         """One at a time decides, until its transaction ends, by which keys there are."""
@@ -74,7 +82,7 @@ class KeyRepository:
     def valid_admins(self) -> set[UUID]:
         """The admin keys that open something now."""
         k = ApiKey
-        return set(self._connection.execute(select(k.id).where(*_valid(), k.roles.contains(["admin"]))).scalars())
+        return set(self._connection.execute(select(k.id).where(*valid(), k.roles.contains(["admin"]))).scalars())
 
     def owner_like(self, owner: str) -> str | None:
         """An owner of any key, also a revoked one, whose name differs from this one in case alone."""
@@ -89,6 +97,6 @@ class KeyRepository:
         return self._connection.execute(found).one_or_none() is not None
 
 
-def _valid() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def valid() -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Neither revoked nor expired."""
     return ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())

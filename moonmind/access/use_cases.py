@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from collections.abc import Mapping, Sequence
@@ -12,11 +13,15 @@ from uuid import UUID
 
 from sqlalchemy import Engine
 
-from moonmind.access.keys import PREFIX, SECRET_BYTES, Person, hash_key, make_key
+from moonmind.access.keys import PREFIX, SECRET_BYTES, SignedIn, hash_key, make_key
 from moonmind.access.repository import KeyRepository
 from moonmind.schemas.approvals import Role
 
+log = logging.getLogger(__name__)
+
 ADMIN = "admin"
+FIRST_START = "first start"
+"""The actor of what nobody asked for."""
 KEY_NAME = "var/admin.key"
 LONGEST_KEY = 128
 KEY_LENGTH = len(make_key(bytes(SECRET_BYTES)))
@@ -34,7 +39,7 @@ class OwnerInOtherLettersError(Exception):
         self.known = known
 
 
-def authenticate(engine: Engine, key: str) -> Person | None:
+def authenticate(engine: Engine, key: str) -> SignedIn | None:
     """Whose key this is, None when it opens nothing."""
     if not key.startswith(PREFIX) or len(key) > LONGEST_KEY:
         return None
@@ -43,7 +48,7 @@ def authenticate(engine: Engine, key: str) -> Person | None:
 
 
 def create_key(
-    engine: Engine, owner: str, name: str, roles: Sequence[Role], valid_days: int | None
+    engine: Engine, owner: str, name: str, roles: Sequence[Role], valid_days: int | None, *, actor: str
 ) -> tuple[str, Mapping[str, Any]]:
     """A new key, which is not stored, and its row, which is. Raises OwnerInOtherLettersError."""
     key = make_key(secrets.token_bytes(SECRET_BYTES))
@@ -52,7 +57,11 @@ def create_key(
         keys.lock_all()
         if known := keys.owner_like(owner):
             raise OwnerInOtherLettersError(known)
-        return key, keys.add(owner, name, sorted(set(roles)), hash_key(key), valid_days)
+        row = keys.add(owner, name, sorted(set(roles)), hash_key(key), valid_days)
+        expires = row["expires_at"].isoformat() if row["expires_at"] else None
+        keys.note(row["key_id"], "key_made", actor, owner=owner, name=name, roles=row["roles"], expires_at=expires)
+    log.info("key made: %s (%s of %s, %s) by %s", row["key_id"], name, owner, ", ".join(row["roles"]), actor)
+    return key, row
 
 
 def list_keys(engine: Engine) -> list[Mapping[str, Any]]:
@@ -61,14 +70,19 @@ def list_keys(engine: Engine) -> list[Mapping[str, Any]]:
         return KeyRepository(connection).all()
 
 
-def revoke_key(engine: Engine, number: UUID) -> Mapping[str, Any] | None:
-    """End a key's validity; None when there is no such key. Raises LastAdminError."""
+def revoke_key(engine: Engine, number: UUID, *, actor: str) -> Mapping[str, Any] | None:
+    """End a key's validity, and with it its sessions; None when there is no such key. Raises LastAdminError."""
     with engine.begin() as connection:
         keys = KeyRepository(connection)
         keys.lock_all()
         if keys.valid_admins() == {number}:
             raise LastAdminError
-        return keys.revoke(number)
+        row, is_new = keys.revoke(number)
+        if row is None or not is_new:
+            return row
+        keys.note(number, "key_revoked", actor, owner=row["owner"], name=row["name"])
+    log.info("key revoked: %s (%s of %s) by %s", number, row["name"], row["owner"], actor)
+    return row
 
 
 def ensure_admin_key(engine: Engine, file: Path) -> bool:
@@ -82,14 +96,20 @@ def ensure_admin_key(engine: Engine, file: Path) -> bool:
         keys = KeyRepository(connection)
         keys.lock_all()
         if key := _read_key(file):
-            keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
+            _add_admin(keys, key)
             return False
         if keys.has_admin():
             return False
         key = make_key(secrets.token_bytes(SECRET_BYTES))
-        keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
+        _add_admin(keys, key)
         write_secret(file, key + "\n")  # before the commit: a key that nobody can read must not exist
     return True
+
+
+def _add_admin(keys: KeyRepository, key: str) -> None:
+    number = keys.add_unless_known(ADMIN, KEY_NAME, [ADMIN], hash_key(key))
+    if number is not None:
+        keys.note(number, "key_made", FIRST_START, owner=ADMIN, name=KEY_NAME, roles=[ADMIN], expires_at=None)
 
 
 def _read_key(file: Path) -> str | None:

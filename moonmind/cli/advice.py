@@ -28,6 +28,7 @@ ADVICE: Mapping[str, str] = {
     "token_invalid": "`moonmind runs token RUN` gives a new one, with RUN a dry run of the same service.",
     "token_of_another_person": "`moonmind runs token RUN` gives one of your own.",
     "token_of_another_run": "`moonmind runs token RUN` gives one, with RUN a dry run of the same service.",
+    "too_many_requests": "Wait a moment; `rate_limit` in [api] of config.toml says how often one key may ask.",
     "too_late": "`moonmind runs cancel {run}` stops it and undoes what it did.",
 }
 """By the code of the problem; of what is not here, the API's own advice says nothing about HTTP."""

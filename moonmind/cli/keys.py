@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from moonmind.cli.output import json_option
+from moonmind.cli.output import json_option, moment
 from moonmind.cli.roles import ROLES
 
 KEYS = "/keys"
@@ -12,7 +12,7 @@ KEYS = "/keys"
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke keys of the API. Needs an admin's key.
+    """Make, list and revoke keys of the API, for which it takes an admin's key; see whose key this one is.
 
     \b
     viewer     looks
@@ -22,6 +22,7 @@ def keys() -> None:
 
     \b
     moonmind keys create kim --role operator --days 90
+    moonmind keys me
     """
 
 
@@ -76,3 +77,16 @@ def revoke(key_id: str, as_json: bool) -> None:
 
     ended = make_client().delete(f"{KEYS}/{key_id}")
     print_json(ended) if as_json else click.echo(f"{ended['owner']}'s {ended['name']} is revoked", err=True)
+
+
+@keys.command()
+@json_option
+def me(as_json: bool) -> None:
+    """Say whose key this is, what it may, and until when. For every role."""
+    from moonmind.cli.client import make_client
+    from moonmind.cli.output import print_json
+
+    found = make_client().get(f"{KEYS}/me")
+    until = f"until {moment(found['expires_at'])}" if found["expires_at"] else "until it is revoked"
+    says = f"{found['owner']}: {', '.join(found['roles'])}; key {found['key_name']}, valid {until}"
+    print_json(found) if as_json else click.echo(says)

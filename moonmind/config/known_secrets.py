@@ -17,6 +17,8 @@ def make_redactor(settings: Settings, environment: Mapping[str, str]) -> Redacto
     """For every sink of this process: masks what is known here, as of now, and what looks like a secret."""
     urls = {"database-password": settings.database.url, "broker-password": settings.broker.url}
     known = [(name, password_of_url(url.get_secret_value()) or "") for name, url in urls.items()]
+    if settings.oidc.client_secret is not None:
+        known.append(("oidc-client-secret", settings.oidc.client_secret.get_secret_value()))
     known += [(name, _first_line(settings.var / file)) for name, file in KEY_FILES.items()]
     return Redactor([*known, *secrets_of_environment(environment).items()])
 

@@ -8,10 +8,19 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from moonmind.config.errors import SettingsError
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
@@ -33,6 +42,26 @@ ALIASES = {
 
 QueueName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
+PublicUrl = Annotated[str, StringConstraints(pattern=r"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?$")]
+"""Scheme, host and port, without a path."""
+
+
+def _split(value: Any) -> Any:
+    """A list in config.toml, with commas in the environment."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+Listed = BeforeValidator(_split)
+Names = Annotated[tuple[str, ...], Listed]
+Network = Annotated[str, AfterValidator(lambda value: str(ip_network(value)))]
+Rate = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/(second|minute|hour)$")]
+Issuer = Annotated[
+    str, StringConstraints(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)(:[0-9]+)?(/|$))[^\s?#]*$")
+]
+"""With TLS, but for a provider on this machine."""
+RoleGrant = Annotated[str, StringConstraints(pattern=r"^.+=(viewer|operator|approver|admin)$")]
+"""`value=role`"""
+
 
 class Database(Table):
     """PostgreSQL."""
@@ -49,13 +78,49 @@ class Broker(Table):
 
 
 class Api(Table):
-    """The HTTP side. `body_limit` in bytes, what lasts in seconds."""
+    """The HTTP side. `body_limit` in bytes; what lasts in seconds, where its name does not say otherwise.
+
+    `public_url`: where browsers find this API, when that is not what it sees of a request itself (behind a proxy).
+    `allowed_hosts`: more names than that one and loopback's. `trusted_proxies`: addresses or networks whose
+    X-Forwarded-For counts. Rates are of one key or session, of one address without one, and of signing in.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     body_limit: int = Field(65536, ge=1024, le=16 * 1024 * 1024)
     download_ttl: int = Field(900, ge=10, le=86400)
     approval_token_ttl: int = Field(900, ge=10, le=86400)
+    public_url: PublicUrl | None = None
+    session_hours: int = Field(12, ge=1, le=720)
+    session_idle_minutes: int = Field(60, ge=5, le=43200)
+    allowed_hosts: Names = ()
+    trusted_proxies: Annotated[tuple[Network, ...], Listed] = ()
+    rate_limit: Rate = "3000/minute"
+    rate_limit_anonymous: Rate = "300/minute"
+    sign_in_limit: Rate = "10/minute"
+
+
+class Oidc(Table):
+    """Signing in to the pages by OpenID Connect; no issuer, no such sign-in.
+
+    `roles`: what gives which role, as `value=role`, a value of `roles_claim`. `owner_claim` should be one that people
+    cannot change themselves at the provider: it says whose approvals and runs are whose.
+    """
+
+    issuer: Issuer | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    scopes: str = "openid profile email"
+    owner_claim: str = "preferred_username"
+    roles_claim: str = "groups"
+    roles: Annotated[tuple[RoleGrant, ...], Listed] = ()
+    email_domains: Annotated[Names, AfterValidator(lambda names: tuple(name.lower() for name in names))] = ()
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Oidc:
+        if self.issuer and not (self.client_id and self.roles):
+            raise ValueError("with `issuer`, `client_id` and `roles` are needed too")
+        return self
 
 
 class Orchestrator(Table):
@@ -85,6 +150,7 @@ class Settings(Table):
     database: Database = Database()
     broker: Broker = Broker()
     api: Api = Api()
+    oidc: Oidc = Oidc()
     orchestrator: Orchestrator = Orchestrator()
     statsd: Statsd = Statsd()
     services: dict[ServiceName, ServiceProfile] = Field(default_factory=dict)

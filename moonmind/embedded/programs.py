@@ -50,7 +50,8 @@ def postgres_program(argv: tuple[str, ...], settings: Settings, env: Mapping[str
 def api_program(settings: Settings, env: Mapping[str, str], host: str, port: int) -> Program:
     """The HTTP side. Open event streams get three seconds at the end."""
     factory = ("--factory", "api_service.main:create_app", "--host", host, "--port", str(port))
-    argv = (sys.executable, "-m", "uvicorn", *factory, "--timeout-graceful-shutdown", "3", "--no-server-header")
+    plain = ("--no-server-header", "--no-proxy-headers")  # whose headers count, `trusted_proxies` says
+    argv = (sys.executable, "-m", "uvicorn", *factory, "--timeout-graceful-shutdown", "3", *plain)
     return Program("api", argv, settings.home, {**env, **_mark(settings)}, settings.var / "log" / "api.log", API_NEXT)
 
 

@@ -34,7 +34,7 @@ shift
 case $part in
   api)
     as_owner uvicorn --factory api_service.main:create_app --host "$MOONMIND_API__HOST" --port "$MOONMIND_API__PORT" \
-      --no-server-header --timeout-graceful-shutdown 10
+      --no-server-header --no-proxy-headers --timeout-graceful-shutdown 10
     ;;
   worker)
     # Loaded here once, so that unusable settings end the container with one clear message.

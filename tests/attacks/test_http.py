@@ -16,7 +16,7 @@ from tests.attacks.town import RUNS, Town
 FIX = {"instruction": "fix it", "target_service": "shop"}
 TYPES = [
     *("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "a/b/c", "text/json"),
-    *("application/json; charset=utf-7", "application/jsonx", "application/json, text/plain", "application/*"),
+    *("application/jsonx", "application/json, text/plain", "application/*"),
 ]
 JSON = {"Content-Type": "application/json"}
 
@@ -58,7 +58,7 @@ def test_a_body_that_is_encoded_is_not_unpacked(town: Town, tally: Tally) -> Non
     for encoding in ("gzip", "deflate", "br", "identity, gzip"):
         headers = {**JSON, "Content-Encoding": encoding}
         answer = tally.case(lambda headers=headers: town.call("POST", RUNS, content=bomb, headers=headers))
-        assert answer.status_code in (413, 415, 422), encoding
+        assert (answer.status_code, answer.json()["error"]) == (415, "content_encoding")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_what_is_no_plain_json_is_refused(body: bytes, town: Town, tally: Tally)
 def test_a_body_of_another_type_is_refused(kind: str, town: Town, tally: Tally) -> None:
     content = json.dumps(FIX).encode()
     answer = tally.case(lambda: town.call("POST", RUNS, content=content, headers={"Content-Type": kind}))
-    assert (answer.status_code, answer.json()["error"]) == (415, "unsupported_media_type")
+    assert (answer.status_code, answer.json()["error"]) == (415, "content_type")
 
 
 def test_fields_that_nobody_may_set_are_refused(town: Town, tally: Tally) -> None:

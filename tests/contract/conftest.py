@@ -16,6 +16,8 @@ from moonmind.config.settings import Settings, load_settings
 from tests.support.front import Front, settings_of
 from tests.support.house import House
 
+TESTED = {"MOONMIND_API__ALLOWED_HOSTS": "testserver"}
+"""The name by which the test client calls."""
 CONFIG = """
 [services.shop]
 runtime = "process"
@@ -36,8 +38,8 @@ process = { command = ["python", "app.py"], health = [{ http = "http://127.0.0.1
 def settings(tmp_path: Path, database_url: str) -> Settings:
     """Two services in a home of their own."""
     (tmp_path / "config.toml").write_text(CONFIG)
-    environment = {"MOONMIND_DATABASE__URL": database_url, "MOONMIND_BROKER__URL": f"filesystem://{tmp_path}/broker"}
-    return load_settings(tmp_path, environment)
+    broker = f"filesystem://{tmp_path}/broker"
+    return load_settings(tmp_path, {"MOONMIND_DATABASE__URL": database_url, "MOONMIND_BROKER__URL": broker, **TESTED})
 
 
 @pytest.fixture

@@ -119,3 +119,31 @@ def test_a_known_owner_in_other_letters_is_refused_also_when_the_key_is_revoked(
 
 def test_nobody_makes_keys_without_being_an_admin(stranger: TestClient) -> None:
     assert stranger.post("/keys", json=KIM).status_code == 401
+
+
+def test_who_made_and_revoked_a_key_is_on_its_record(client: TestClient, database: Engine) -> None:
+    made = client.post("/keys", json={**KIM, "valid_days": 7}).json()
+    for _ in range(2):
+        client.delete(f"/keys/{made['key_id']}")
+    query = "SELECT actor, kind, payload FROM run_events WHERE subject_id = :key ORDER BY sequence"
+    with database.connect() as connection:
+        events = [tuple(row) for row in connection.execute(text(query), {"key": made["key_id"]})]
+        first = connection.execute(text("SELECT actor FROM run_events WHERE payload ->> 'name' = 'var/admin.key'"))
+        assert first.scalars().all() == ["first start"]
+    given = {"owner": "kim", "name": "laptop"}
+    assert [(actor, kind) for actor, kind, _ in events] == [("admin", "key_made"), ("admin", "key_revoked")]
+    assert events[0][2] == {**given, "roles": ["operator"], "expires_at": events[0][2]["expires_at"]}
+    assert events[0][2]["expires_at"][:10] == made["expires_at"][:10]
+    assert events[1][2] == given
+    assert made["key"] not in str(events)
+
+
+def test_everybody_sees_whose_key_theirs_is(client: TestClient) -> None:
+    key = client.post("/keys", json={**KIM, "roles": ["viewer"]}).json()["key"]
+    assert client.get("/keys/me", headers=bearer(key)).json() == {
+        "owner": "kim",
+        "roles": ["viewer"],
+        "key_name": "laptop",
+        "expires_at": None,
+        "signed_in_by": "key",
+    }

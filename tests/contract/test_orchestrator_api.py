@@ -39,7 +39,9 @@ def test_a_run_is_accepted_and_says_where_to_look(client: TestClient, database: 
     assert (run["approval_required"], run["approval_status"], run["failure"]) == (False, "not_required", None)
     with database.connect() as connection:
         message = connection.execute(text("SELECT queue, tasks, payload FROM outbox")).one()
-        events = connection.execute(text("SELECT sequence, actor, kind FROM run_events")).all()
+        events = connection.execute(
+            text("SELECT sequence, actor, kind FROM run_events WHERE subject_kind = 'run'")
+        ).all()
     assert message.queue == "orchestrator.run"
     assert message.tasks == [f"orchestrator.{step}" for step in STEPS]
     assert message.payload == {"v": 1, "id": run["run_id"], "epoch": 1}

@@ -264,6 +264,8 @@ def test_what_is_refused_names_commands_and_not_calls(desk: Callable[..., Desk])
         assert advice in done.stderr
         for http in ("/docs", "GET", "POST", "Send ", "resume_from_step", "/orchestrator"):
             assert http not in done.stderr
+    assert here.ok("ann", "keys", "me") == "ann: approver; key test, valid until it is revoked"
+    assert json.loads(here.ok("vic", "keys", "me", "--json"))["roles"] == ["viewer"]
     here.keys["kim"] = "mm_of_nobody"
     assert "Check MOONMIND_API_KEY" in here.run("kim", "runs", "list").stderr
 

@@ -35,7 +35,14 @@ PEOPLE = {
 def settings_of(house: House, database_url: str) -> Settings:
     """The API's settings for this house."""
     broker = f"filesystem://{house.home}/broker"
-    return load_settings(house.home, {"MOONMIND_DATABASE__URL": database_url, "MOONMIND_BROKER__URL": broker})
+    return load_settings(
+        house.home,
+        {
+            "MOONMIND_DATABASE__URL": database_url,
+            "MOONMIND_BROKER__URL": broker,
+            "MOONMIND_API__ALLOWED_HOSTS": "testserver",
+        },
+    )
 
 
 def make_keys(house: House) -> dict[str, str]:

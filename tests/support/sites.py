@@ -246,7 +246,11 @@ def site(
     (shop / "requirements.txt").write_text(REQUIREMENTS)
     place = PLACES[kind](home)
     (home / "config.toml").write_text(PROFILE % (place.runtime, delivery, requirement) + place.profile())
-    environment = {"MOONMIND_DATABASE__URL": database_url, "MOONMIND_BROKER__URL": f"filesystem://{home}/broker"}
+    environment = {
+        "MOONMIND_DATABASE__URL": database_url,
+        "MOONMIND_BROKER__URL": f"filesystem://{home}/broker",
+        "MOONMIND_API__ALLOWED_HOSTS": "testserver",
+    }
     settings = load_settings(home, environment)
     try:
         place.put_up(settings)

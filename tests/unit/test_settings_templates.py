@@ -55,7 +55,7 @@ def test_a_template_has_every_setting_and_nothing_else(path: Path) -> None:
 @pytest.mark.parametrize("path", [TEMPLATE, VLLM_TEMPLATE], ids=lambda path: path.name)
 def test_a_templates_values_are_the_defaults(path: Path) -> None:
     shown = {name: value for name, value in template(path).items() if name in DEFAULTS and value}
-    expected = {name: str(value) for name, value in DEFAULTS.items() if value is not None}
+    expected = {name: str(value) for name, value in DEFAULTS.items() if value not in (None, ())}
     assert shown == {name: value for name, value in expected.items() if name not in SECRET_DEFAULTS}
 
 

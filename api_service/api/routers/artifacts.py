@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials
 
@@ -15,7 +15,7 @@ from api_service.api.context import Context
 from api_service.api.problems import Problem
 from api_service.api.ranges import Part, UnsatisfiableError, is_known, part_of
 from api_service.api.routing import PROBLEM, REFUSALS, Use, headers_of
-from api_service.api.security import bearer, current_person
+from api_service.api.security import bearer, identify
 from moonmind.access.keys import may
 from moonmind.schemas.workflow_models import ArtifactType
 from moonmind.workflows.orchestrator import read_models
@@ -41,12 +41,13 @@ def may_read(
     run_id: UUID,
     artifact_id: UUID,
     context: Use,
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     token: Annotated[str | None, Depends(signed)],
 ) -> None:
     """A valid address, or a key that may look. An altered or expired address opens nothing: 403."""
     if token is None:
-        if not may(current_person(context, credentials).roles, "viewer"):
+        if not may(identify(request, context, credentials).person.roles, "viewer"):
             raise Problem(403, "not_allowed", "this key may not read runs", "Ask an admin for the role viewer.")
         return
     if context.addresses.unsign(token) != f"{run_id}/{artifact_id}":

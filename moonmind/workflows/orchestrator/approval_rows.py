@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from api_service.db.models import ApiKey, Approval, ApprovalToken, OrchestratorRun
+from api_service.db.models import ApiKey, Approval, ApprovalToken, OrchestratorRun, Session
 from api_service.db.models import ApprovalGate as GateRow
 from moonmind.engine.repository import append_event
 from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
@@ -149,12 +149,13 @@ class ApprovalRepository:
         return bool(self._connection.execute(select(moment <= NOW)).scalar_one())
 
     def still_may(self, person: str, role: str) -> bool:
-        """Whether a key that is valid now gives this person the role: a token outlives no key."""
-        k = ApiKey
+        """Whether a key, or a session by OpenID Connect, gives this person the role now: a token outlives neither."""
+        k, s = ApiKey, Session
         valid = and_(k.revoked_at.is_(None), or_(k.expires_at.is_(None), k.expires_at > NOW))
-        gives = or_(k.roles.contains([role]), k.roles.contains(["admin"]))
-        held = select(k.id).where(func.lower(k.owner) == func.lower(person), valid, gives).limit(1)
-        return self._connection.execute(held).one_or_none() is not None
+        by_key = exists().where(func.lower(k.owner) == func.lower(person), valid, k.roles.overlap([role, "admin"]))
+        of_person = and_(func.lower(s.owner) == func.lower(person), s.key_id.is_(None))
+        by_session = exists().where(of_person, s.expires_at > NOW, s.roles.overlap([role, "admin"]))
+        return bool(self._connection.execute(select(or_(by_key, by_session))).scalar_one())
 
     def add_token(self, run: UUID, approver: Approver, role: str, plan_digest: str, seconds: int) -> Token:
         """A new token for one answer."""

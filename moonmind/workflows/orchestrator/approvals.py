@@ -130,7 +130,7 @@ def stand_on_token(runs: RunRepository, new: NewRun, token: ApprovalToken) -> No
     if same_person(found.approver, new.requester) and not gate.self_approval:
         raise ApprovalRefusedError(SELF_APPROVAL)
     if not runs.approvals.still_may(found.approver, found.role):
-        reason = f"{found.approver} has no key any more that gives the role {found.role}"
+        reason = f"{found.approver} has no key or sign-in any more that gives the role {found.role}"
         raise ApprovalRefusedError(Refusal("role_not_held", reason, forbidden=True))
     if not runs.approvals.use_token(found.id):
         raise ApprovalRefusedError(_bad_token(found))

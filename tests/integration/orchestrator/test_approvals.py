@@ -14,6 +14,8 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine, text
 
+from moonmind.access.keys import Person
+from moonmind.access.sessions import Lasting, close_all_of, open_session_for
 from moonmind.access.use_cases import create_key, revoke_key
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import StepName
@@ -44,7 +46,7 @@ def protected(tmp_path: Path, database: Engine) -> Callable[..., House]:
     def make(**policy: Any) -> House:
         chosen = {"requirement": '"pre-run"', **policy}
         for person in (ANN, BEN):
-            create_key(database, person.id, "key", ["approver"], None)
+            create_key(database, person.id, "key", ["approver"], None, actor="ada")
         return House(tmp_path, database, approval="{" + ", ".join(f"{k} = {v}" for k, v in chosen.items()) + "}")
 
     return make
@@ -503,9 +505,28 @@ def test_a_token_opens_nothing_once_its_owner_has_no_key_for_it(protected: Calla
     house = protected()
     dry = house.submit(dry_run=True)
     house.deliver()
-    key, row = create_key(house.database, "ann2", "key", ["approver"], None)
+    key, row = create_key(house.database, "ann2", "key", ["approver"], None, actor="ada")
     token = ApprovalToken(issue_token(house.tools, dry, Approver("ann2", frozenset({"approver"})), 60).id)
-    revoke_key(house.database, row["key_id"])
-    with pytest.raises(ApprovalRefusedError, match="has no key any more"):
+    revoke_key(house.database, row["key_id"], actor="ada")
+    with pytest.raises(ApprovalRefusedError, match="has no key or sign-in any more"):
         house.submit(approval_token=token)
     assert key.startswith("mm_")
+
+
+def test_a_token_of_somebody_without_a_key_holds_as_long_as_they_are_signed_in(
+    protected: Callable[..., House],
+) -> None:
+    house = protected()
+    dry = house.submit(dry_run=True)
+    house.deliver()
+    eve, lasting = Person("eve", frozenset({"approver"})), Lasting.of(hours=1, idle_minutes=5)
+
+    def token() -> ApprovalToken:
+        return ApprovalToken(issue_token(house.tools, dry, Approver(eve.owner, eve.roles), 60).id)
+
+    open_session_for(house.database, lasting, eve)
+    house.submit(approval_token=token())
+    assert close_all_of(house.database, "EVE") == 1
+    open_session_for(house.database, lasting, Person("eve", frozenset({"viewer"})))
+    with pytest.raises(ApprovalRefusedError, match="has no key or sign-in any more"):
+        house.submit(approval_token=token())
