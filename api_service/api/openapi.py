@@ -60,4 +60,5 @@ def _without_null(schema: Json) -> Json:
     kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
     if len(kinds) != 1:
         return schema
-    return {name: value for name, value in schema.items() if name != "anyOf"} | kinds[0]
+    rest: Json = {name: value for name, value in schema.items() if name != "anyOf"}
+    return rest | dict(kinds[0])

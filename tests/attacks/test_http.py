@@ -49,7 +49,7 @@ def test_bodies_over_the_limit_are_refused_announced_or_not(town: Town, tally: T
     for content in (huge, chunked()):
         answer = tally.case(lambda content=content: town.call("POST", RUNS, content=content, headers=JSON))
         assert (answer.status_code, answer.json()["error"]) == (413, "body_too_large")
-    head = f"POST {RUNS} HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999\r\n\r\n".encode()
+    head = f"POST {RUNS} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99999999999999\r\n\r\n".encode()
     assert b" 413 " in tally.case(lambda: raw(town, head))
 
 
@@ -192,8 +192,8 @@ def test_requests_that_two_servers_would_read_differently_are_refused(town: Town
     before, auth = count_of_runs(town), f"Authorization: Bearer {town.admin}\r\n"
     body = json.dumps(FIX)
     length = f"Content-Type: application/json\r\nContent-Length: {len(body)}"
-    smuggled = f"POST {RUNS} HTTP/1.1\r\nHost: a\r\n{auth}{length}\r\n\r\n{body}"
-    start = f"POST /nowhere HTTP/1.1\r\nHost: a\r\n{auth}"
+    smuggled = f"POST {RUNS} HTTP/1.1\r\nHost: 127.0.0.1\r\n{auth}{length}\r\n\r\n{body}"
+    start = f"POST /nowhere HTTP/1.1\r\nHost: 127.0.0.1\r\n{auth}"
     attempts = [
         f"{start}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}",
         f"{start}Content-Length: 0\r\nContent-Length: {len(smuggled)}\r\n\r\n{smuggled}",
@@ -213,9 +213,9 @@ def test_lines_that_are_no_http_get_400_and_the_server_lives(town: Town, tally: 
     garbage = [
         *(b"\0" * 1000, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\0"),
         b"GET http://[::1 HTTP/1.1\r\n\r\n",
-        *(b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n"),
+        *(b"GET /\xff\xfe HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n", b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20_000 + b"\r\n"),
         b"GET /" + b"a" * 200_000 + b" HTTP/1.1\r\n\r\n",
-        b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"b" * 200_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"b" * 200_000 + b"\r\n\r\n",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ]  # fmt: skip
     for piece in garbage:

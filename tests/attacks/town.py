@@ -171,6 +171,8 @@ class Town:
             "MOONMIND_HOME": str(self.home),
             "MOONMIND_DATABASE__URL": self.postgres.url,
             "MOONMIND_BROKER__URL": f"filesystem://{self.folder}/broker",
+            "MOONMIND_API__RATE_LIMIT": "100000/second",
+            "MOONMIND_API__RATE_LIMIT_ANONYMOUS": "100000/second",
             MARK: str(self.home),
             "SHOP_API_TOKEN": self.secrets.setdefault("of the environment", "kT9-xY_77qLmZ/pw+3"),
             "PIP_CONFIG_FILE": os.devnull,
