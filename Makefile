@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database test-faults test-soak bench-runs bench-api bench-redaction openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ test-faults: setup  ## break everything at once and look what becomes of it (nee
 
 test-soak: setup  ## 200 runs, two workers, one of them killed every five seconds for two minutes (needs Docker, cc, root)
 	$(BIN)/python -m tests.faults --rounds 0 --soak
+
+test-attacks: setup  ## attack a running system, then look what became of it (minutes; CASES=5000 of Schemathesis, EXAMPLES=2000 of each property)
+	CASES=$(or $(CASES),5000) EXAMPLES=$(or $(EXAMPLES),2000) $(BIN)/python -m pytest -q tests/attacks --timeout 1800 $(ARGS)
 
 BASE ?= 5a7b539
 bench-runs: setup  ## is the main job slower than at commit BASE? (ROUNDS=15; NEW=commit instead of the working tree; ARGS=--json)

@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from api_service.api import problems, refusals, security
+from api_service.api import openapi, problems, refusals, security
 from api_service.api.context import Context
 from api_service.api.exposition import make_registry
 from api_service.api.layers import layers_of
@@ -90,9 +90,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,  # the framework's pages load their scripts from a foreign host
         redoc_url=None,
         lifespan=lifespan,
+        redirect_slashes=False,  # to an address made from whatever `Host` somebody sent
     )
     problems.install(app)
     refusals.install(app)
+    openapi.install(app)
     security.install(app)
     for layer in layers_of(settings.api):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)

@@ -48,11 +48,13 @@ def main() -> int:
 
     seconds, clock = _timed(lambda: redactor.data(line))
     print(f"line   {len(line) / MB:6.1f} MB  {seconds:7.2f} s     ({clock:.2f} s on the clock)")
-    for name, text in _hostile(chance):
+    slowest = seconds
+    for name, text in _hostile(chance, known):
         took, clock = _timed(lambda text=text: redactor.data(text))
+        slowest = max(slowest, took)
         print(f"       {len(text) / MB:6.1f} MB  {took:7.2f} s     of {name}")
 
-    missed = speed < LEAST_MB_PER_SECOND or seconds > MOST_SECONDS_FOR_A_LINE
+    missed = speed < LEAST_MB_PER_SECOND or slowest > MOST_SECONDS_FOR_A_LINE
     print(f"limits: {LEAST_MB_PER_SECOND:.0f} MB/s, {MOST_SECONDS_FOR_A_LINE:.0f} s: {'MISSED' if missed else 'kept'}")
     return int(missed)
 
@@ -112,12 +114,13 @@ def _secrets(chance: random.Random, known: list[str]) -> list[bytes]:
     return [text.encode() for text in shown]
 
 
-def _hostile(chance: random.Random) -> Iterator[tuple[str, bytes]]:
-    """Lines that are made to be slow. Shown, and without a limit: they are linear, which is what counts."""
+def _hostile(chance: random.Random, known: list[tuple[str, str]]) -> Iterator[tuple[str, bytes]]:
+    """Lines that are made to be slow: of beginnings, of what is nearly a secret, of nothing but short ones."""
     size = LINE_MEGABYTES * MB
     yield "one letter", b"a" * size
     yield "random base64", base64.b64encode(chance.randbytes(size * 3 // 4))
-    for shape in (b"://", b"eyJ", b"password", b"-----BEGIN PRIVATE KEY-----", b"://a:b ", b'token="a1b" '):
+    shapes = [b"://", b"eyJ", b"password", b"-----BEGIN PRIVATE KEY-----", b"://a:b ", b'token="a1b" ', b"token=x "]
+    for shape in (*shapes, b"a://b:c@d ", known[0][1].encode()):
         yield repr(shape.decode()), (shape * (size // len(shape) + 1))[:size]
 
 

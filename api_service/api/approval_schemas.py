@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -17,12 +18,19 @@ Token = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 Remark = Annotated[str, StringConstraints(max_length=2000)]
 
 
+_RFC_3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9:]{5})"
+)
+
+
 def _moment(value: Any) -> Any:
-    """RFC 3339 text as a time; anything else stays for the strict check, which refuses it."""
+    """RFC 3339 text as a time, no other form; what is no text stays for the strict check, which refuses it."""
     if not isinstance(value, str):
         return value
     try:
-        return datetime.fromisoformat(value)
+        if not _RFC_3339.fullmatch(value):
+            raise ValueError
+        return datetime.fromisoformat(value.upper())
     except ValueError:
         raise PydanticCustomError("moment", "must be a time such as 2026-01-31T12:00:00Z") from None
 

@@ -18,6 +18,20 @@ from moonmind.workflows.orchestrator.gates import Approver
 PROBLEM: dict[str, Any] = {"model": ProblemDetails, "content": {"application/problem+json": {}}}
 REFUSALS: dict[int | str, dict[str, Any]] = dict.fromkeys((401, 403, 422, 503), PROBLEM)
 
+_HEADERS = {
+    "Location": "Where the new run is",
+    "ETag": "The SHA-256 of the whole file, in quotes",
+    "Accept-Ranges": "`bytes`: parts can be asked for",
+    "Content-Range": "Which part this is",
+    "Content-Disposition": "Always an attachment",
+}
+
+
+def headers_of(*names: str) -> dict[str, Any]:
+    """These headers of an answer, as OpenAPI documents them."""
+    return {name: {"description": _HEADERS[name], "schema": {"type": "string"}} for name in names}
+
+
 NO_NUL = r"^[^\x00]*$"
 """PostgreSQL's text cannot hold it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,9 +25,15 @@ from moonmind.schemas.workflow_models import (
     StepStatus,
 )
 
+VISIBLE = r"[^\s\u0000-\u0020\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]"  # noqa: E501
+"""A character that can be seen: no blank, control, format or filler. As clients read it, too: it is in the OpenAPI
+document."""
+
+_VISIBLE = re.compile(VISIBLE)
+
 
 def _not_blank(text: str) -> str:
-    if not any(char.isprintable() and not char.isspace() for char in text):
+    if not _VISIBLE.search(text):
         raise PydanticCustomError("blank", "must not be blank")
     return text
 
@@ -38,7 +45,7 @@ class CreateRun(Body):
         str,
         StringConstraints(min_length=1, max_length=4000),
         AfterValidator(_not_blank),
-        Field(examples=["fix the missing dependency"], json_schema_extra={"pattern": r"\S"}),
+        Field(examples=["fix the missing dependency"], json_schema_extra={"pattern": VISIBLE}),
     ]
     target_service: Annotated[str, StringConstraints(min_length=1, max_length=63), Field(examples=["shop"])]
     priority: Priority = "normal"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from api_service.api.problems import Problem
 
 DEPTH = 32
+MOST_EXACT = 2**53
 
 
 class Body(BaseModel):
@@ -44,7 +46,7 @@ def parse(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
         _check_depth(text)
-        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant, parse_float=_number)
         _check_text(value)
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise Problem(
@@ -81,6 +83,14 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _number(text: str) -> int | float:
+    """`10.0` is the number 10: JSON knows no kinds of numbers. What no float can hold is refused."""
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:20]} is too large a number")
+    return int(value) if value.is_integer() and abs(value) < MOST_EXACT else value
 
 
 def _check_text(value: Any) -> None:

@@ -20,7 +20,8 @@ from moonmind.config.settings import Settings
 
 COLUMNS = ("nobody", "viewer", "operator", "approver", "admin", "cookie", "revoked", "expired")
 """The people send their keys and, to pages (`/ui/…`), a session's cookie and the proof that each change needs. `cookie`
-is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened. What ends sessions comes last."""
+is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened. What ends
+sessions comes last."""
 TABLE = """
 GET    /                                                           303 303 303 303 303 303 303 303
 GET    /docs                                                       200 200 200 200 200 200 200 200
@@ -36,12 +37,17 @@ PUT    /orchestrator/approval-gates/{service}                      401 403 403 4
 DELETE /orchestrator/approval-gates/{service}                      401 403 403 403 200 403 401 401
 GET    /orchestrator/runs                                          401 200 200 200 200 200 401 401
 POST   /orchestrator/runs                                          401 403 202 403 202 403 401 401
+GET    /metrics                                                    401 200 200 200 200 200 401 401
+GET    /orchestrator/evidence-key                                  401 200 200 200 200 200 401 401
 GET    /orchestrator/runs/{run_id}                                 401 404 404 404 404 404 401 401
 POST   /orchestrator/runs/{run_id}/approval-tokens                 401 404 404 404 404 403 401 401
 POST   /orchestrator/runs/{run_id}/approvals                       401 404 404 404 404 403 401 401
 DELETE /orchestrator/runs/{run_id}/approvals/{approval_id}         401 404 404 404 404 403 401 401
 GET    /orchestrator/runs/{run_id}/artifacts                       401 404 404 404 404 404 401 401
 GET    /orchestrator/runs/{run_id}/artifacts/{artifact_id}/content 401 404 404 404 404 404 401 401
+HEAD   /orchestrator/runs/{run_id}/artifacts/{artifact_id}/content 401 404 404 404 404 404 401 401
+GET    /orchestrator/runs/{run_id}/events                          401 404 404 404 404 404 401 401
+GET    /orchestrator/runs/{run_id}/evidence                        401 404 404 404 404 404 401 401
 POST   /orchestrator/runs/{run_id}/cancel                          401 403 404 403 404 403 401 401
 GET    /orchestrator/runs/{run_id}/events                          401 404 404 404 404 404 401 401
 POST   /orchestrator/runs/{run_id}/retry                           401 403 404 403 404 403 401 401

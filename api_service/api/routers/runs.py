@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AwareDatetime
 
-from api_service.api.cursors import decode_cursor, encode_cursor
+from api_service.api.approval_schemas import Moment
+from api_service.api.cursors import CURSOR, decode_cursor, encode_cursor
 from api_service.api.presenters import present_artifacts
 from api_service.api.routing import NO_NUL, PROBLEM, REFUSALS, Use, rows_of
 from api_service.api.schemas import ArtifactList, RunDetail, RunList
@@ -28,9 +28,9 @@ def list_runs(
     status: Annotated[list[RunStatus], Query()] = [],  # noqa: B006 - read by the framework, never changed
     service: Annotated[str | None, Query(max_length=63, pattern=NO_NUL)] = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
-    cursor: Annotated[str | None, Query(max_length=500)] = None,
-    created_after: AwareDatetime | None = None,
-    created_before: AwareDatetime | None = None,
+    cursor: Annotated[str | None, Query(max_length=50, pattern=CURSOR)] = None,
+    created_after: Moment | None = None,
+    created_before: Moment | None = None,
     q: Annotated[str | None, Query(max_length=200, pattern=NO_NUL, description="Text in the instruction")] = None,
 ) -> dict[str, Any]:
     """A page of runs and the cursor of the next one."""

@@ -3,16 +3,28 @@
 Whether a secret begins at a byte is decided by the bytes of its line within REACH after and BEHIND before it. So a
 finished line is decided, and of an endless one all but its last REACH bytes; the rest waits for more. A secret that
 goes on is swallowed piece by piece. What is held back is bounded, and with ordinary logs it is less than a line.
+
+Each place that must be judged costs microseconds, so a line made of nothing else would take many seconds. A line may
+have MOST_IN_A_LINE of them; the rest of it, to its end, is masked unseen.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from moonmind.utils.redaction.spans import BEHIND, REACH, Judge, Span, Tail, Undecided, mask
+
+MOST_IN_A_LINE = 25_000
+"""Places of one line that are judged: a fifth of a second, and far more than any line that somebody wrote."""
+
+CROWD = "rest-of-line"
+"""What is masked of a line with more."""
+
+_TO_LINE_END = Tail(re.compile(rb"[^\r\n]*"))
 
 Found = Callable[[str, bytes], None]
 """Told of each secret: its kind and, as far as it lies in this piece, its bytes."""
@@ -41,6 +53,10 @@ class Scan:
     _done: int = 0
     """Bytes at the beginning of what is held that went out already: they are only looked back at."""
     _tail: Tail | None = None
+    _judged: int = 0
+    """Places of the line up to here."""
+    _seen: int = 0
+    """How far the buffer was looked through for the ends of lines."""
 
     def feed(self, data: bytes, *, final: bool = False) -> bytes:
         """What is decided now; everything when this is the last."""
@@ -53,7 +69,7 @@ class Scan:
             hit = self.finder.search(buffer, at)
             if hit is None or hit.start() >= limit:
                 break
-            span = self.judge(buffer, hit.start(), final)
+            span = self._judge(buffer, hit.start(), final)
             if span is None:
                 at = hit.start() + 1
             elif isinstance(span, Undecided):
@@ -64,9 +80,26 @@ class Scan:
         if self._tail is None and done < limit:
             out.append(buffer[done:limit])
             done = limit
+        self._count_lines(buffer, done)
         kept = max(0, done - BEHIND)
-        self._held, self._done = buffer[kept:], done - kept
+        self._held, self._done, self._seen = buffer[kept:], done - kept, done - kept
         return b"".join(out)
+
+    def _judge(self, buffer: bytes, at: int, final: bool) -> Span | Undecided | None:
+        """What is here; the rest of the line where it has too many places."""
+        self._count_lines(buffer, at)
+        if self._judged >= MOST_IN_A_LINE:
+            return Span(CROWD, at, at, _TO_LINE_END)
+        span = self.judge(buffer, at, final)
+        if not isinstance(span, Undecided):
+            self._judged += 1
+        return span
+
+    def _count_lines(self, buffer: bytes, end: int) -> None:
+        """Begin to count anew where a line ended since the place before."""
+        if buffer.find(b"\n", self._seen, end) >= 0 or buffer.find(b"\r", self._seen, end) >= 0:
+            self._judged = 0
+        self._seen = max(self._seen, end)
 
     def _decided(self, buffer: bytes) -> int:
         """Where a secret may begin that can be decided now: before the end of the last whole line, or of REACH."""

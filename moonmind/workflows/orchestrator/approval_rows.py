@@ -18,6 +18,7 @@ from moonmind.engine.events import Signer
 from moonmind.engine.repository import SYSTEM, append_event
 from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
 from moonmind.schemas.workflow_models import RunSnapshot, StepName
+from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, judge
 from moonmind.workflows.orchestrator.run_rows import SUBJECT
 
@@ -40,10 +41,10 @@ class Token:
 
 
 class ApprovalRepository:
-    """Everything about approvals on one connection; the caller commits."""
+    """Everything about approvals on one connection; the caller commits. Secrets in comments are masked."""
 
-    def __init__(self, connection: Connection, signer: Signer) -> None:
-        self._connection, self._signer = connection, signer
+    def __init__(self, connection: Connection, signer: Signer, redactor: Redactor) -> None:
+        self._connection, self._signer, self._redactor = connection, signer, redactor
 
     def verdict(self, run: RunSnapshot, step: StepName, plan_digest: str, configured: ApprovalGate) -> Verdict:
         """What the service's gate says about this step of the run. The one way in for whoever must obey it.
@@ -104,7 +105,7 @@ class ApprovalRepository:
             "role": role,
             "plan_digest": plan_digest,
             "decision": decision,
-            "comment": comment,
+            "comment": self._redactor.text(comment) if comment is not None else None,
             "granted_at": NOW,
             "expires_at": latest if expires_at is None else func.least(latest, expires_at),
         }

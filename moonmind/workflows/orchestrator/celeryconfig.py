@@ -12,11 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kombu import Exchange, Queue
+from kombu.transport import TRANSPORT_ALIASES
 
 from moonmind.config.home import current_home
 from moonmind.config.settings import load_settings
+from moonmind.engine import folder_transport
 
 FILESYSTEM = "filesystem"
+TRANSPORT_ALIASES[FILESYSTEM] = folder_transport.NAME
 
 
 def transport_options(url: str, publish_timeout: float) -> dict[str, Any]:

@@ -177,7 +177,7 @@ class RunRepository:
     @cached_property
     def approvals(self) -> ApprovalRepository:
         """Gates, approvals and tokens, in the same transaction."""
-        return ApprovalRepository(self._connection, self._signer)
+        return ApprovalRepository(self._connection, self._signer, self._redactor)
 
     def find_same(self, requester: str, idempotency_key: str) -> tuple[UUID, str] | None:
         """The run that this requester made with this key, with the digest of its request."""

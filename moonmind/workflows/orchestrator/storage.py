@@ -26,6 +26,7 @@ CHUNK = 64 * 1024
 NO_FILE = -1
 FILE_MODE = 0o600
 """A service's files and logs may hold what is not for everybody on the machine."""
+FOLDER_ONLY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -112,8 +113,17 @@ class DiskArtifactStore:
                 yield piece
 
     def _open(self, run_id: UUID, path: str) -> FileIO:
-        fd = os.open(self._path(run_id, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        return FileIO(fd, "rb")
+        """Folder by folder below the root: no symlink leads out of a run's own."""
+        *folders, name = self._path(run_id, path).relative_to(self.root).parts
+        at = os.open(self.root, FOLDER_ONLY)
+        try:
+            for folder in folders:
+                inner = os.open(folder, FOLDER_ONLY | os.O_NOFOLLOW, dir_fd=at)
+                os.close(at)
+                at = inner
+            return FileIO(os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at), "rb")
+        finally:
+            os.close(at)
 
     def _path(self, run_id: UUID, path: str) -> Path:
         parts = PurePosixPath(path)

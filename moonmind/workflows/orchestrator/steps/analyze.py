@@ -33,7 +33,7 @@ def analyze(step: StepContext) -> StepResult:
     if not complaints:
         _refuse_hearsay(step, analysis)
     _refuse_secrets(step, analysis)
-    plan = refine_plan(step.plan, analysis)
+    plan = refine_plan(step.plan, _masked(step, analysis))
     step.delivery.check(step.execute, plan.changes)
     hit("analyze.before_plan")
     _keep_plan(step, plan)
@@ -88,6 +88,15 @@ def _refuse_secrets(step: StepContext, analysis: Analysis) -> None:
     if kinds:
         files = ", ".join(change.path for change in analysis.changes)
         raise StepFailedError("secret_in_patch", f"the change would write a secret ({', '.join(kinds)}) into {files}")
+
+
+def _masked(step: StepContext, analysis: Analysis) -> Analysis:
+    """The plan says why in words of the log. What it does cannot be masked: a secret there stops the run."""
+    edits = tuple(edit.model_copy(update={"reason": step.redactor.text(edit.reason)}) for edit in analysis.edits)
+    named = "\n".join(f"{edit.file} {edit.name or ''} {edit.version or ''}" for edit in edits)
+    if kinds := sorted({kind for kind, _ in step.redactor.secrets_in(named)}):
+        raise StepFailedError("secret_in_patch", f"the plan would name a secret ({', '.join(kinds)})")
+    return analysis.model_copy(update={"edits": edits})
 
 
 def _why_not(analysis: Analysis, state: ServiceState, complaints: list[str]) -> str:
