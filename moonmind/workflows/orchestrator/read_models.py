@@ -158,8 +158,10 @@ def last_runs(connection: Connection) -> dict[str, Row]:
     services = first.cte("services", recursive=True)
     following = select(func.min(r.target_service)).where(r.target_service > services.c.service).scalar_subquery()
     services = services.union_all(select(following).where(services.c.service.is_not(None)))
-    newest = select(r.__table__).where(r.target_service == services.c.service)
-    newest_one = newest.order_by(r.queued_at.desc(), r.id.desc()).limit(1).lateral("newest")
+    # A range of one and its order fit the index by service alone: by time a service long out of use is far away.
+    newest = select(r.__table__).where(r.target_service.between(services.c.service, services.c.service))
+    newest = newest.order_by(r.target_service.desc(), r.queued_at.desc(), r.id.desc())
+    newest_one = newest.limit(1).lateral("newest")
     query = select(newest_one).select_from(services.join(newest_one, true()))
     return {row["target_service"]: row for row in _all(connection, query)}
 
