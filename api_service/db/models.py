@@ -53,6 +53,14 @@ class OrchestratorRun(LeasedJob, Base):
         Index("ix_orchestrator_runs_newest", "queued_at", "id"),
         Index("ix_orchestrator_runs_service", "target_service", "queued_at", "id"),
         Index("ix_orchestrator_runs_status", "status", "queued_at", "id"),
+        Index(
+            "ix_orchestrator_runs_untidied",
+            "due_at",
+            postgresql_where=text(
+                "completed_at IS NOT NULL AND rollback_verified IS DISTINCT FROM false"
+                " AND (progress ->> 'restore_point') IS NOT NULL"
+            ),
+        ),
         UniqueConstraint("requester", "idempotency_key"),
     )
 

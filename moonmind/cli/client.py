@@ -13,20 +13,28 @@ import click
 import httpx
 
 from moonmind.cli.advice import advise, in_words_of_commands
+from moonmind.cli.output import NOT_REACHABLE
 from moonmind.config.home import current_home
 
-NOT_REACHABLE = 3
 REFUSED = 2
 TIMEOUT_SECONDS = 30.0
 
 
-class NotReachableError(click.ClickException):
+class _ClientError(click.ClickException):
+    """`problem`: what the API said, for programs; empty when it said nothing."""
+
+    def __init__(self, message: str, problem: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.problem = dict(problem or {})
+
+
+class NotReachableError(_ClientError):
     """The API does not answer."""
 
     exit_code = NOT_REACHABLE
 
 
-class RefusedError(click.ClickException):
+class RefusedError(_ClientError):
     """The API answered that it will not."""
 
     exit_code = REFUSED
@@ -82,11 +90,13 @@ def _refusal(answer: httpx.Response) -> click.ClickException:
         fields = [f"  {error['field']}: {error['message']}" for error in problem.get("errors") or ()]
         advice = advise(problem["error"], answer.request.url.path, problem["remediation"])
         said = "\n".join(line for line in (f"{in_words_of_commands(problem['detail'])}.", *fields, advice) if line)
+        problem["remediation"] = advice or problem["remediation"]
     except (ValueError, KeyError, TypeError):
+        problem = {}
         said = (
             f"the API answered {answer.status_code}, and not as ours does; is {answer.request.url.host} the right one?"
         )
-    return NotReachableError(said) if answer.status_code >= 500 else RefusedError(said)
+    return NotReachableError(said, problem) if answer.status_code >= 500 else RefusedError(said, problem)
 
 
 def _usable(key: str) -> str:

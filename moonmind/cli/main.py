@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
+from moonmind.cli.output import error_document, print_json
 from moonmind.config.errors import SettingsError
 
 COMMANDS: dict[str, str] = {
@@ -39,10 +41,20 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        asked_for_json = "--json" in ctx.args
         try:
-            return super().invoke(ctx)
-        except SettingsError as error:
-            raise click.UsageError(str(error)) from None
+            return _invoke(super().invoke, ctx)
+        except click.ClickException as error:
+            if asked_for_json:
+                print_json(error_document(error))
+            raise
+
+
+def _invoke(command: Callable[[click.Context], Any], ctx: click.Context) -> Any:
+    try:
+        return command(ctx)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from None
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -56,7 +68,8 @@ def main() -> None:
                     moonmind services                 (what can be repaired, and how it is)
                     moonmind runs create --service shop --wait "fix the missing dependency"
 
-    Data goes to stdout (with --json as one JSON value), everything for people to stderr.
+    Data goes to stdout (with --json as one JSON value, an error too: {"error": CODE, "detail": …}), everything for
+    people to stderr.
     Exit: 0 the run succeeded or the question was answered, 1 it ended otherwise, 2 usage or refused, 3 not reachable,
     130 Ctrl-C in --wait (the run goes on).
     """

@@ -23,6 +23,8 @@ STYLES = {
     "failed": "red",
     "cancelled": "dim",
 }
+NOT_REACHABLE = 3
+"""Exit code: the API does not answer."""
 SHORT_ID = 8
 PIPE_WIDTH = 1000
 """Nothing is cut or wrapped where nobody watches."""
@@ -32,6 +34,14 @@ MARKS = {"succeeded": "✔", "failed": "✘", "in_progress": "●", "pending": "
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def error_document(error: click.ClickException) -> dict[str, Any]:
+    """An error for programs: the API's problem where it is one, else `usage`, `not_reachable` or `refused`."""
+    code = "not_reachable" if error.exit_code == NOT_REACHABLE else "refused"
+    if isinstance(error, click.UsageError):
+        code = "usage"
+    return {"error": code, "detail": error.format_message(), **getattr(error, "problem", {})}
 
 
 def console(*, stderr: bool) -> Console:

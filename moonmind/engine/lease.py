@@ -58,17 +58,17 @@ class Heartbeat:
     @property
     def must_stop(self) -> bool:
         """True once the lease is lost or somebody asked to cancel: end the command that runs."""
-        return self._stop.is_set() or self._lost or self._is_over
+        return self._stop.is_set() or self._is_over
 
     def ignore_cancel(self) -> None:
         """From now on a wish to cancel is too late."""
         self._cancellable = False
-        if not self._lost:
+        if not self._gone.is_set():
             self._stop.clear()
 
     def check(self) -> None:
         """Call it before every effect: asks the database. Raises LeaseLostError, CancelRequestedError."""
-        if self._lost or self._is_over:
+        if self._is_over:
             raise LeaseLostError
         if self.insist(self._ask) and self._cancellable:
             raise CancelRequestedError
@@ -83,7 +83,7 @@ class Heartbeat:
 
     def _outlast(self, seconds: float) -> bool:
         self._gone.wait(min(seconds, max(0.0, self._deadline - time.monotonic())))
-        return not (self._lost or self._is_over)
+        return not self._is_over
 
     def pause(self, seconds: float) -> None:
         """Wait. Raises as `check` does, as soon as there is a reason to."""
@@ -91,20 +91,21 @@ class Heartbeat:
             self.check()
 
     @property
-    def _lost(self) -> bool:
-        return self._gone.is_set()
-
-    @property
     def _is_over(self) -> bool:
-        """By now the reaper may have given the job away, whatever became of the last extension."""
-        return time.monotonic() >= self._deadline
+        """The lease was lost, or was not extended in time, so that the reaper may have given the job away.
+
+        For good: what was stopped for it cannot go on when a late extension succeeds after all.
+        """
+        if time.monotonic() >= self._deadline:
+            self._give_up()
+        return self._gone.is_set()
 
     def _ask(self) -> bool:
         with self._engine.connect() as connection:
             return self._jobs.check(connection, self._claim)
 
     def _run(self) -> None:
-        while not self._done.wait(min(self._lease / 3, LONGEST_BEAT_SECONDS)):
+        while not (self._done.wait(min(self._lease / 3, LONGEST_BEAT_SECONDS)) or self._is_over):
             try:
                 asked = time.monotonic()
                 with self._engine.begin() as connection:
@@ -114,11 +115,8 @@ class Heartbeat:
                     self._stop.set()
             except LeaseLostError:
                 self._give_up()
-                return
             except SQLAlchemyError:
-                if self._is_over:
-                    self._give_up()
-                    return
+                continue  # the lease may outlast it
 
     def _give_up(self) -> None:
         self._gone.set()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from moonmind.engine.jobs import StuckJob, Wakeup
@@ -16,13 +16,18 @@ log = logging.getLogger(__name__)
 
 
 class Reaper:
-    """Looks every `interval` seconds at one table of jobs; `wakeup_for` says which message resumes a job."""
+    """Looks every `interval` seconds at one table of jobs; `wakeup_for` says which message resumes a job.
+
+    `leftovers` is asked, with the connection and the patience in seconds, for messages of jobs that have ended and are
+    not done with all the same.
+    """
 
     def __init__(
         self,
         engine: Engine,
         jobs: JobRepository,
         wakeup_for: Callable[[StuckJob], Wakeup],
+        leftovers: Callable[[Connection, float], Sequence[Wakeup]],
         *,
         interval: float,
         patience: float,
@@ -30,6 +35,7 @@ class Reaper:
         self._engine = engine
         self._jobs = jobs
         self._wakeup_for = wakeup_for
+        self._leftovers = leftovers
         self._interval = interval
         self._patience = patience
 
@@ -39,6 +45,8 @@ class Reaper:
             stuck = self._jobs.take_back(connection, self._patience)
             for job in stuck:
                 add_to_outbox(connection, self._wakeup_for(job))
+            for wakeup in self._leftovers(connection, self._patience):
+                add_to_outbox(connection, wakeup)
         for job in stuck:
             log.warning("reaper: job %s goes on from %s with epoch %d", job.id, job.next_step, job.epoch)
         return len(stuck)

@@ -1,5 +1,6 @@
 """The installed command, on its own: help, versions, and what it says when something is wrong."""
 
+import json
 import os
 import subprocess
 import sys
@@ -42,6 +43,17 @@ def test_an_api_that_does_not_answer_is_exit_3_with_what_to_do(tmp_path: Path) -
     done = moonmind(tmp_path, "runs", "list", MOONMIND_API_URL="http://127.0.0.1:1", MOONMIND_API_KEY="mm_x")
     assert (done.returncode, done.stdout) == (3, "")
     assert "moonmind up" in done.stderr
+
+
+def test_an_error_is_data_too_for_whoever_asked_for_json(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("")
+    away = moonmind(tmp_path, "runs", "list", "--json", MOONMIND_API_URL="http://127.0.0.1:1", MOONMIND_API_KEY="mm_x")
+    assert (away.returncode, json.loads(away.stdout)["error"]) == (3, "not_reachable")
+    assert "moonmind up" in json.loads(away.stdout)["detail"]
+    assert "moonmind up" in away.stderr
+    misspelt = moonmind(tmp_path, "runs", "list", "--jsno", "--json")
+    assert (misspelt.returncode, json.loads(misspelt.stdout)["error"]) == (2, "usage")
+    assert json.loads(moonmind(tmp_path, "services", "--json").stdout)["error"] == "refused"
 
 
 def test_a_missing_key_is_told_with_the_file_it_would_be_in(tmp_path: Path) -> None:

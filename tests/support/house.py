@@ -18,7 +18,7 @@ from moonmind.workflows.orchestrator.bootstrap import make_delivery
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.repositories import JOBS, RunStore
-from moonmind.workflows.orchestrator.run_rows import wakeup_for
+from moonmind.workflows.orchestrator.run_rows import ask_for_tidying, wakeup_for
 from moonmind.workflows.orchestrator.serializers import run_detail
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
@@ -97,7 +97,7 @@ class House:
                         break
 
     def reap(self) -> int:
-        return Reaper(self.database, JOBS, wakeup_for, interval=1, patience=0).sweep()
+        return Reaper(self.database, JOBS, wakeup_for, ask_for_tidying, interval=1, patience=0).sweep()
 
     def lapse(self) -> None:
         with self.database.begin() as connection:

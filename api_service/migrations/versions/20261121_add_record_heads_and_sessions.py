@@ -1,4 +1,4 @@
-"""Add the signed heads of records, the sessions of the pages, and an index for lists by status."""
+"""Add the signed heads of records, the sessions of the pages, and indexes of runs by status and of untidied ones."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -39,9 +39,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
     op.create_index("ix_orchestrator_runs_status", "orchestrator_runs", ["status", "queued_at", "id"])
+    op.create_index(
+        "ix_orchestrator_runs_untidied",
+        "orchestrator_runs",
+        ["due_at"],
+        postgresql_where=sa.text(
+            "completed_at IS NOT NULL AND rollback_verified IS DISTINCT FROM false"
+            " AND (progress ->> 'restore_point') IS NOT NULL"
+        ),
+    )
 
 
 def downgrade() -> None:
+    op.drop_index("ix_orchestrator_runs_untidied", table_name="orchestrator_runs")
     op.drop_index("ix_orchestrator_runs_status", table_name="orchestrator_runs")
     op.drop_table("sessions")
     op.drop_table("event_heads")

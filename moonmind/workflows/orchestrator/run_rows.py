@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api_service.db.models import (
@@ -37,6 +38,12 @@ def wakeup_for(job: StuckJob) -> Wakeup:
     return Wakeup(SUBJECT, job.id, job.queue, tasks, payload(job.id, job.epoch))
 
 
+UNTIDIED = (
+    "completed_at IS NOT NULL AND rollback_verified IS DISTINCT FROM false"
+    " AND (progress ->> 'restore_point') IS NOT NULL"
+)
+"""Runs that are over and still keep what their undoing would need. As in the index `ix_orchestrator_runs_untidied`."""
+
 TIDY = "tidy"
 """The task that follows a run's end: what was kept for an undoing is forgotten."""
 
@@ -44,6 +51,19 @@ TIDY = "tidy"
 def tidying_of(run: UUID, epoch: int, queue: str) -> Wakeup:
     """The message that has an ended run tidied up, by a worker that can reach its service."""
     return Wakeup(SUBJECT, run, queue, (f"orchestrator.{TIDY}",), payload(run, epoch))
+
+
+def ask_for_tidying(connection: Connection, patience: float, limit: int = 100) -> list[Wakeup]:
+    """The messages, asked for anew, of runs that ended `patience` seconds ago and were not tidied up since.
+
+    What cannot be tidied up is tried again ever more seldom: after twice the time since the end.
+    """
+    r = OrchestratorRun
+    due = and_(text(UNTIDIED), r.due_at < func.now() - timedelta(seconds=patience))
+    untidied = select(r.id).where(due).order_by(r.due_at).limit(limit).with_for_update(skip_locked=True)
+    asked = update(r).where(r.id.in_(untidied)).values(due_at=func.now() + (func.now() - r.completed_at))
+    rows = connection.execute(asked.returning(r.id, r.epoch, r.queue)).all()
+    return [tidying_of(row.id, row.epoch, row.queue) for row in rows]
 
 
 def wake(connection: Connection, job: StuckJob) -> None:

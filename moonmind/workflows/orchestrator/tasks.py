@@ -31,7 +31,7 @@ from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbo
 from moonmind.workflows.orchestrator.dead_letters import park
 from moonmind.workflows.orchestrator.gauges import GaugeReporter, QueueGauges
 from moonmind.workflows.orchestrator.repositories import JOBS
-from moonmind.workflows.orchestrator.run_rows import TIDY, wakeup_for
+from moonmind.workflows.orchestrator.run_rows import TIDY, ask_for_tidying, wakeup_for
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 app = Celery("moonmind", config_source="moonmind.workflows.orchestrator.celeryconfig")
@@ -83,6 +83,7 @@ def _start_engine(**_: object) -> None:
         engine,
         JOBS,
         wakeup_for,
+        ask_for_tidying,
         interval=settings.orchestrator.reaper_seconds,
         patience=settings.orchestrator.lease_seconds,
     )

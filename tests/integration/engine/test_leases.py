@@ -167,7 +167,7 @@ def test_the_reaper_asks_again_for_jobs_that_nobody_claimed(database: Engine) ->
     lost, fresh, waits = make_job(database), make_job(database, "till"), make_job(database)
     change(database, lost, "due_at = now() - interval '1 hour'")
     change(database, waits, "due_at = now() - interval '1 hour'")
-    reaper = Reaper(database, JOBS, wakeup_for, interval=1, patience=60)
+    reaper = Reaper(database, JOBS, wakeup_for, lambda *_: [], interval=1, patience=60)
     assert reaper.sweep() == 1
     with database.connect() as connection:
         asked = connection.execute(text("SELECT subject_id FROM outbox")).scalars().all()
@@ -182,7 +182,7 @@ def test_the_reaper_leaves_what_is_over_and_what_waits_for_people_until_their_ti
     over, awaiting = make_job(database), make_job(database, "till")
     change(database, over, "status = 'failed', next_step = NULL, completed_at = now(), due_at = '2000-01-01'")
     change(database, awaiting, "status = 'awaiting_approval', due_at = now() + interval '1 hour'")
-    reaper = Reaper(database, JOBS, wakeup_for, interval=1, patience=1)
+    reaper = Reaper(database, JOBS, wakeup_for, lambda *_: [], interval=1, patience=1)
     assert reaper.sweep() == 0
     change(database, awaiting, "due_at = now()")
     assert reaper.sweep() == 1

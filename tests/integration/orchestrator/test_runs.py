@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -676,3 +677,38 @@ def test_what_was_kept_for_an_undoing_is_forgotten_though_the_worker_dies_right_
     house.deliver()
     assert house.runtime.marks == {}
     assert house.runtime.calls.count("discard") == 1
+
+
+def test_what_was_kept_is_forgotten_though_the_worker_dies_with_the_message_in_hand(house: House) -> None:
+    run = house.submit()
+    for name in STEPS:
+        house.step(run, name)
+    house.take_messages()
+    house.reap()
+    house.deliver()
+    assert house.runtime.marks == {}
+    house.reap()
+    assert house.take_messages() == []
+
+
+def test_what_cannot_be_forgotten_now_is_tried_again_ever_more_seldom(house: House) -> None:
+    run = house.submit()
+    for name in STEPS:
+        house.step(run, name)
+    house.take_messages()
+    house.runtime.away = True
+    with house.database.begin() as connection:
+        connection.execute(text("UPDATE orchestrator_runs SET completed_at = now() - interval '1 hour'"))
+    house.reap()
+    house.deliver()
+    house.reap()
+    assert house.take_messages() == []
+    with house.database.begin() as connection:
+        (wait,) = connection.execute(text("SELECT due_at - now() FROM orchestrator_runs")).one()
+    assert timedelta(minutes=59) < wait < timedelta(minutes=61)
+    house.runtime.away = False
+    with house.database.begin() as connection:
+        connection.execute(text("UPDATE orchestrator_runs SET due_at = now() - interval '1 second'"))
+    house.reap()
+    house.deliver()
+    assert house.runtime.marks == {}
