@@ -36,11 +36,20 @@ class BodyLimit:
             more = message.get("more_body", False)
             if len(body) > self._limit:
                 too_large, more = True, False
-        problem = _too_large(self._limit) if too_large else _refuse_type(scope, body)
+        problem = _ambiguous(scope) or (_too_large(self._limit) if too_large else _refuse_type(scope, body))
         if problem is not None:
             await as_response(problem, scope["path"])(scope, receive, send)
             return
         await self._app(scope, _replay(body, receive), send)
+
+
+def _ambiguous(scope: Scope) -> Problem | None:
+    """Two lengths: a proxy before us may believe the other one, and take a part of the body for the next request."""
+    names = [name for name, _ in scope["headers"]]
+    if b"transfer-encoding" not in names or b"content-length" not in names:
+        return None
+    detail, remedy = "the body's length is said in two ways", "Send Content-Length or Transfer-Encoding, not both."
+    return Problem(400, "length_ambiguous", detail, remedy, headers={"Connection": "close"})
 
 
 def _too_large(limit: int) -> Problem:

@@ -85,7 +85,7 @@ def print_run(run: Run) -> None:
     if run["retried_from"]:
         screen.print(f"takes up run {run['retried_from']}")
     if run["failure"]:
-        screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", style="red", markup=False)
+        screen.print(_failure(run), style="red", markup=False)
     if run["rollback_verified"]:
         screen.print("rolled back, verified")
     elif run["rollback_verified"] is False:
@@ -98,7 +98,9 @@ def print_run(run: Run) -> None:
         print_approvals(screen, run["approvals"])
     screen.print(f"files in {_folder(run)}:", markup=False)
     for artifact in run["artifacts"]:
-        screen.print(f"  {artifact['path']:32} {artifact['size_bytes']:>9} bytes  {artifact['type']}", markup=False)
+        screen.print(
+            f"  {one_line(artifact['path']):32} {artifact['size_bytes']:>9} bytes  {artifact['type']}", markup=False
+        )
 
 
 def print_dry_change(client: Client, run: Run) -> None:
@@ -164,7 +166,7 @@ def steps_table(run: Run, look: Callable[[Step, str], tuple[RenderableType, str]
 def step_line(run: Run, step: Step) -> str:
     """A step as it stands, for logs and pipes."""
     took, outcome = seconds_between(step["started_at"], step["completed_at"]), _outcome(run, step)
-    words = (MARKS[outcome], f"{step['name']:8}", outcome, took, step["message"] or "")
+    words = (MARKS[outcome], f"{step['name']:8}", outcome, took, one_line(step["message"] or ""))
     return " ".join(word for word in words if word)
 
 
@@ -172,6 +174,10 @@ def _outcome(run: Run, step: Step) -> str:
     """A step's status for people: an undoing that was done, but not all of it, is a failure to them."""
     is_partial = step["name"] == "rollback" and step["status"] == "succeeded" and run["rollback_verified"] is False
     return "failed" if is_partial else str(step["status"])
+
+
+def _failure(run: Run) -> str:
+    return f"{run['failure']['code']}: {one_line(run['failure']['reason'])}"
 
 
 def _print_alarm(screen: Console, run: Run) -> None:
@@ -188,7 +194,7 @@ def print_end(run: Run) -> None:
     dry = " (dry run: nothing was changed)" if run["dry_run"] else ""
     screen.print(f"[{STYLES[run['status']]}]{run['status']}[/] after {took}{dry}")
     if run["failure"]:
-        screen.print(f"{run['failure']['code']}: {run['failure']['reason']}", markup=False)
+        screen.print(_failure(run), markup=False)
     if run["rollback_verified"] is False:
         _print_alarm(screen, run)
     if run["status"] != "succeeded":

@@ -142,7 +142,6 @@ def test_ids_cannot_be_guessed_nor_forced(town: Town, tally: Tally) -> None:
 def test_keys_that_are_none_open_nothing(town: Town, tally: Tally) -> None:
     admin = town.admin
     wrong = [
-        "",
         "mm_",
         admin[:-1],
         admin + "x",
@@ -151,8 +150,8 @@ def test_keys_that_are_none_open_nothing(town: Town, tally: Tally) -> None:
         f"{admin},{admin}",
         "null",
     ]
-    schemes = ["Bearer", "bearer  ", "Basic", "Token", "Bearer:", ""]
-    values = [*(f"Bearer {key}" for key in wrong), *(f"{s} {admin}" for s in schemes if s.lower().strip() != "bearer")]
+    schemes = ["Basic", "Token", "Bearer:", "Bearerx", "mm"]
+    values = [*(f"Bearer {key}" for key in wrong), *(f"{scheme} {admin}" for scheme in schemes), admin, "Bearer"]
     for value in values:
         answer = tally.case(lambda v=value: town.call("GET", RUNS, by=None, headers={"Authorization": v}))
         assert answer.status_code == 401, value
@@ -163,7 +162,7 @@ def test_keys_that_are_none_open_nothing(town: Town, tally: Tally) -> None:
 
 
 def test_methods_that_are_none_are_refused_with_those_there_are(town: Town, tally: Tally) -> None:
-    for method in ("TRACE", "PATCH", "PUT", "DELETE", "PROPFIND", "CONNECT", "get", "FOO", "OPTIONS"):
+    for method in ("TRACE", "PATCH", "PUT", "DELETE", "PROPFIND", "CONNECT", "FOO", "OPTIONS"):
         answer = tally.case(lambda method=method: town.call(method, RUNS))
         assert answer.status_code in (400, 405), method
         if answer.status_code == 405:

@@ -101,7 +101,9 @@ class Town:
             capture_output=True,
         )
         self._start_services()
-        self._stack.enter_context(running(*api(self.port), env=self.env(), log=self.logs / "api.log"))
+        self._stack.enter_context(
+            running(*api(self.port), "--no-proxy-headers", env=self.env(), log=self.logs / "api.log")
+        )
         until(lambda: answers(f"{self.url}/health"), seconds=60, what="the API answers")
         self.worker = self._stack.enter_context(running(*self._worker(), env=self.env(), log=self.logs / "worker.log"))
         self.client = httpx.Client(

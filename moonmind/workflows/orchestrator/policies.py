@@ -6,9 +6,8 @@ A path is judged as text, before anything is opened; that no symlink stands behi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
-from functools import lru_cache
 
 NEVER = (".git*", "git~*", ".env*")
 """Whatever the list says: they steer git and its hooks, or hold secrets (`git~1` is `.git` on some file systems)."""
@@ -41,7 +40,7 @@ def refuse_path(path: str, allow: Sequence[str]) -> str | None:
 
 def matches(path: str, pattern: str) -> bool:
     """Glob on whole paths, case-sensitive: `*` stays in one folder, `**` is any folders; neither takes hidden names."""
-    return _compiled(pattern).fullmatch(path) is not None and not _reaches_foreign(path, pattern)
+    return _fits(path.split("/"), pattern.split("/")) and not _reaches_foreign(path, pattern)
 
 
 def _malformed(path: str) -> str | None:
@@ -80,18 +79,51 @@ def _reaches_foreign(path: str, pattern: str) -> bool:
     return any(part in FOREIGN_FOLDERS and part not in literal for part in path.split("/"))
 
 
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = pattern.split("/")
-    regex = "".join(
-        r"(?:[^/.][^/]*/)*" if part == "**" and not last else _segment(part) + ("" if last else "/")
-        for part, last in zip(parts, [False] * (len(parts) - 1) + [True], strict=True)
-    )
-    return re.compile(regex)
+def _fits(parts: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Folder by folder, keeping all places of the pattern that are reached: no pattern takes longer than its length
+    times the path's."""
+    at = _skip({0}, wanted)
+    for part in parts:
+        at = _skip({following for place in at for following in _after(part, place, wanted)}, wanted)
+    return len(wanted) in at
 
 
-def _segment(part: str) -> str:
-    if part == "**":
-        return r"(?:[^/.][^/]*/)*[^/.][^/]*"
-    translated = "".join({"*": "[^/]*", "?": "[^/]"}.get(char, re.escape(char)) for char in part)
-    return (r"(?!\.)" if part[:1] in ("*", "?") else "") + translated
+def _after(part: str, place: int, wanted: Sequence[str]) -> Iterator[int]:
+    """The places of the pattern that one more name leads to."""
+    if place == len(wanted):
+        return
+    if wanted[place] == "**":
+        if part and not part.startswith("."):
+            yield place
+            if place == len(wanted) - 1:
+                yield len(wanted)
+    elif _fits_name(part, wanted[place]):
+        yield place + 1
+
+
+def _skip(places: set[int], wanted: Sequence[str]) -> set[int]:
+    """With those behind a `**` that stands for no folder; the last one stands for one name at least."""
+    reached = set(places)
+    for place in range(len(wanted) - 1):
+        if place in reached and wanted[place] == "**":
+            reached.add(place + 1)
+    return reached
+
+
+def _fits_name(name: str, wanted: str) -> bool:
+    """One name against one part of a pattern; on a mismatch only the last `*` takes one character more."""
+    if name.startswith(".") and wanted[:1] in ("*", "?"):
+        return False
+    at = place = 0
+    star, taken = -1, 0
+    while at < len(name):
+        if wanted[place : place + 1] == "*":
+            star, taken, place = place, at, place + 1
+        elif place < len(wanted) and wanted[place] in ("?", name[at]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            taken += 1
+            at, place = taken, star + 1
+        else:
+            return False
+    return not wanted[place:].strip("*")

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moonmind.utils.redaction import Redactor
+from moonmind.utils.redaction import Redactor, scan
 from moonmind.utils.redaction.spans import REACH
 
 REAL_LOGS = Path(__file__).parents[2] / "data" / "redaction"
@@ -315,3 +315,16 @@ def test_what_is_held_back_is_bounded() -> None:
     passed = sum(len(stream.feed(b"password='" if at == 0 else b"y" * 1000)) for at in range(1000))
     assert passed < 100
     assert stream.flush() == b""
+
+
+def test_of_a_line_with_too_many_places_the_rest_is_masked_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scan, "MOST_IN_A_LINE", 3)
+    line = 'token="abc1" ' * 3 + f"and token={LONG[:36]} and more"
+    text = f"{line}\nthe next line has token=abc12 again\r{line}"
+    masked = 'token="[redacted:token]" ' * 3 + "and [redacted:rest-of-line]"
+    assert plain.text(text) == f"{masked}\nthe next line has token=[redacted:token] again\r{masked}"
+    assert LONG[:36] not in plain.text(text)
+    for size in (1, 2, 7, 30):
+        stream = plain.stream()
+        out = b"".join(stream.feed(text.encode()[at : at + size]) for at in range(0, len(text), size)) + stream.flush()
+        assert out.decode() == plain.text(text)
