@@ -45,7 +45,6 @@ POST   /orchestrator/runs/{run_id}/approvals                       401 404 404 4
 DELETE /orchestrator/runs/{run_id}/approvals/{approval_id}         401 404 404 404 404 403 401 401
 GET    /orchestrator/runs/{run_id}/artifacts                       401 404 404 404 404 404 401 401
 GET    /orchestrator/runs/{run_id}/artifacts/{artifact_id}/content 401 404 404 404 404 404 401 401
-HEAD   /orchestrator/runs/{run_id}/artifacts/{artifact_id}/content 401 404 404 404 404 404 401 401
 GET    /orchestrator/runs/{run_id}/events                          401 404 404 404 404 404 401 401
 GET    /orchestrator/runs/{run_id}/evidence                        401 404 404 404 404 404 401 401
 POST   /orchestrator/runs/{run_id}/cancel                          401 403 404 403 404 403 401 401
