@@ -20,8 +20,8 @@ from moonmind.config.settings import Settings
 
 COLUMNS = ("nobody", "viewer", "operator", "approver", "admin", "cookie", "revoked", "expired")
 """The people send their keys and, to pages (`/ui/…`), a session's cookie and the proof that each change needs. `cookie`
-is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened. What ends
-sessions comes last."""
+is an admin's session without that proof; the last two are keys of admins, and sessions that these had opened.
+What ends sessions comes last."""
 TABLE = """
 GET    /                                                           303 303 303 303 303 303 303 303
 GET    /docs                                                       200 200 200 200 200 200 200 200
