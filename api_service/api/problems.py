@@ -96,11 +96,16 @@ def problem_of(error: Exception) -> Problem:
             return Problem(500, "internal_error", "this is our mistake", remedy)
 
 
-async def _answer(request: Request, error: Exception) -> JSONResponse:
+def problem_at(request: Request, error: Exception) -> Problem:
+    """What an error is to whoever sent this request."""
     problem = problem_of(error)
     if problem.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         problem.headers = {"Allow": ", ".join(_methods(request))}
-    return as_response(problem, request.url.path)
+    return problem
+
+
+async def _answer(request: Request, error: Exception) -> JSONResponse:
+    return as_response(problem_at(request, error), request.url.path)
 
 
 def _methods(request: Request) -> list[str]:

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from api_service.api.problems import Problem, as_response, problem_of
+from api_service.api.problems import Problem, as_response, problem_at
 from api_service.api.refusals import refusal_of
 from api_service.api.security import SignInNeededError
 from api_service.ui.rendering import page
@@ -54,7 +54,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
-    problem = problem_of(error)
+    problem = problem_at(request, error)
     if request.url.path.startswith("/ui/") and "text/html" in request.headers.get("Accept", ""):
         return error_page(request, problem)
     return as_response(problem, request.url.path)

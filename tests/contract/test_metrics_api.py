@@ -98,6 +98,7 @@ def test_a_key_without_the_role_does_not_open_it(elsewhere: TestClient, house: H
 
 def test_settings_can_ask_everybody_for_a_key(house: House, database_url: str) -> None:
     given = {"MOONMIND_DATABASE__URL": database_url, "MOONMIND_METRICS__ACCESS": "key"}
+    given["MOONMIND_API__ALLOWED_HOSTS"] = "testserver"
     settings = load_settings(house.home, {**given, "MOONMIND_BROKER__URL": f"filesystem://{house.home}/broker"})
     with TestClient(create_app(settings), client=LOOPBACK) as client:
         assert client.get("/metrics").status_code == 401
