@@ -350,7 +350,7 @@ def test_logs_and_files_are_shown_with_their_signed_addresses(protected: Protect
     run = front.create()
     shown = Visit(front, "vic").get(f"/ui/runs/{run}").text
     assert "ModuleNotFoundError: No module named &#39;dateutil&#39;" in shown
-    assert "Python finds no module named `dateutil`" in words(shown)
+    assert "Python finds no module named dateutil" in words(shown)
     address = re.search(r'href="(/orchestrator/runs/[^"]+/content\?token=[^"]+)"', shown)
     assert address
     assert front.client.get(address[1]).status_code == 200
