@@ -366,6 +366,17 @@ def test_a_change_that_cannot_be_seen_cannot_be_approved(protected: Protected) -
     assert 'value="reject"' in shown
 
 
+def test_a_services_health_is_not_said_by_what_never_touched_it(protected: Protected) -> None:
+    front = protected(requirement='"none"')
+    visit = Visit(front, "vic")
+    assert "Not looked at yet" in visit.get("/ui/services").text
+    front.create()
+    front.create(dry_run=True)
+    late = front.call("kim", "POST", "/orchestrator/runs", FIX).json()["run_id"]
+    front.call("kim", "POST", f"/orchestrator/runs/{late}/cancel")
+    assert "Healthy at last check" in visit.get("/ui/services").text
+
+
 def test_a_queued_run_links_to_the_run_before_it(protected: Protected) -> None:
     front = protected(requirement='"pre-verify"')
     first = front.create()

@@ -150,6 +150,20 @@ def test_a_run_is_approved_by_keyboard_alone(place: Site) -> None:
     place.wait_for(run, "running", "succeeded")
 
 
+def test_nothing_needs_a_script(place: Site) -> None:
+    kim = place.visit("kim", java_script_enabled=False)
+    kim.get_by_role("link", name="New run for shop").click()
+    kim.get_by_label("Instruction").fill("fix the missing dependency")
+    kim.get_by_role("button", name="Run without a preview").click()
+    run = run_of(kim)
+    place.wait_for(run, "awaiting_approval")
+    kim.reload()
+    badge(kim, "Waiting for approval")
+    kim.get_by_text("Cancel the run").click()
+    kim.get_by_role("button", name="Cancel it now").click()
+    badge(kim, "Cancelled")
+
+
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until what has this name has the focus, which must be seen."""
     wanted = page.locator(f'[aria-label="{name}"], button:has-text("{name}")').first
