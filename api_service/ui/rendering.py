@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from api_service.ui.notes import NOTE_COOKIE, note_of
 from api_service.ui.static_files import static_url
 from api_service.ui.views.diff import MOST_LINES
-from api_service.ui.views.text import one_line, visible
+from api_service.ui.views.text import one_line, prose, visible
 from api_service.ui.views.times import ago, moment
 from api_service.ui.views.words import REQUIREMENT
 from api_service.ui.visitors import Visitor
@@ -34,7 +34,7 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-templates.filters |= {"visible": visible, "one_line": one_line, "moment": moment}
+templates.filters |= {"visible": visible, "prose": prose, "one_line": one_line, "moment": moment}
 templates.globals |= {
     "static_url": static_url,
     "version": version("moonmind-orchestrator"),

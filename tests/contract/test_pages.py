@@ -350,7 +350,7 @@ def test_logs_and_files_are_shown_with_their_signed_addresses(protected: Protect
     run = front.create()
     shown = Visit(front, "vic").get(f"/ui/runs/{run}").text
     assert "ModuleNotFoundError: No module named &#39;dateutil&#39;" in shown
-    assert "Python finds no module named `dateutil`" in words(shown)
+    assert "Python finds no module named dateutil" in words(shown)
     address = re.search(r'href="(/orchestrator/runs/[^"]+/content\?token=[^"]+)"', shown)
     assert address
     assert front.client.get(address[1]).status_code == 200
@@ -364,6 +364,17 @@ def test_a_change_that_cannot_be_seen_cannot_be_approved(protected: Protected) -
     assert "nobody should decide about what they cannot see" in shown
     assert 'value="approve"' not in shown
     assert 'value="reject"' in shown
+
+
+def test_a_services_health_is_not_said_by_what_never_touched_it(protected: Protected) -> None:
+    front = protected(requirement='"none"')
+    visit = Visit(front, "vic")
+    assert "Not looked at yet" in visit.get("/ui/services").text
+    front.create()
+    front.create(dry_run=True)
+    late = front.call("kim", "POST", "/orchestrator/runs", FIX).json()["run_id"]
+    front.call("kim", "POST", f"/orchestrator/runs/{late}/cancel")
+    assert "Healthy at last check" in visit.get("/ui/services").text
 
 
 def test_a_queued_run_links_to_the_run_before_it(protected: Protected) -> None:

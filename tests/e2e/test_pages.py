@@ -12,6 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
+from api_service.ui.views.ansi import render_line
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from tests.support.browser import LoudRuntime, Site, chromium, site
 from tests.support.house import BROKEN, House
@@ -149,6 +150,20 @@ def test_a_run_is_approved_by_keyboard_alone(place: Site) -> None:
     place.wait_for(run, "running", "succeeded")
 
 
+def test_nothing_needs_a_script(place: Site) -> None:
+    kim = place.visit("kim", java_script_enabled=False)
+    kim.get_by_role("link", name="New run for shop").click()
+    kim.get_by_label("Instruction").fill("fix the missing dependency")
+    kim.get_by_role("button", name="Run without a preview").click()
+    run = run_of(kim)
+    place.wait_for(run, "awaiting_approval")
+    kim.reload()
+    badge(kim, "Waiting for approval")
+    kim.get_by_text("Cancel the run").click()
+    kim.get_by_role("button", name="Cancel it now").click()
+    badge(kim, "Cancelled")
+
+
 def tab_to(page: Page, name: str) -> None:
     """Press Tab until what has this name has the focus, which must be seen."""
     wanted = page.locator(f'[aria-label="{name}"], button:has-text("{name}")').first
@@ -175,6 +190,28 @@ def test_lists_follow_without_taking_the_focus(place: Site) -> None:
     place.wait_for(run, "succeeded")
     expect(page.locator("#runs .badge")).to_have_text("Succeeded")
     expect(link).to_be_focused()
+
+
+LINES = [
+    "plain",
+    "\x1b[31mred\x1b[0m then",
+    "\x1b[1;92mbold\x1b[22m not",
+    "\x1b[44mon blue\x1b[49m off",
+    "\x1b[38;5;196mred \x1b[38;5;240mgrey \x1b[38;2;0;250;0mgreen",
+    "\x1b[48;5mbroken \x1b[999mknows no such",
+    "\x1b]8;;javascript:alert(1)\x07click\x1b]8;;\x07 \x1b]0;never ends",
+    "<script>alert(1)</script> & a\u202eb \x9b31m \x07 \U000e0041 \u200b",
+    "10%\r50%\r100%\r",
+    "x" * 5000,
+]
+"""What a log may hold, hostile or not."""
+
+
+def test_a_live_line_looks_like_a_stored_one(place: Site) -> None:
+    page = place.open()
+    page.goto(f"{place.url}/ui/sign-in")
+    live = page.evaluate("lines => lines.map(line => MoonLog.line(line, null)[0].innerHTML)", LINES)
+    assert [html.replace(",", "") for html in live] == [f"{render_line(line)[0]}\n".replace(",", "") for line in LINES]
 
 
 def furnish(place: Site) -> dict[str, str]:

@@ -31,6 +31,8 @@ def show_services(request: Request, context: Use, visitor: Viewer) -> Response:
     gates = {service: gate for service, (gate, _) in list_gates(context.tools).items()}
     with context.engine.connect() as connection:
         last, holders = read_models.last_runs(connection), read_models.lock_holders(connection)
+        outcomes = read_models.last_outcomes(connection)
     services = present_services(context.tools.catalog, gates, last, holders)
-    lines = service_lines(services, {name: run_summary(row) for name, row in last.items()})
+    shown, told = ({name: run_summary(row) for name, row in rows.items()} for rows in (last, outcomes))
+    lines = service_lines(services, shown, told)
     return page(request, "services.html", visitor, services=lines)

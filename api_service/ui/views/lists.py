@@ -49,6 +49,7 @@ class ServiceLine:
     lock_group: str
     active_run: str | None
     health: Badge
+    checked_at: datetime | None
     last_run: str | None
     last_badge: Badge | None
     last_at: datetime | None
@@ -94,8 +95,12 @@ def run_lines(runs: Iterable[Mapping[str, Any]], now: datetime) -> list[RunLine]
     ]
 
 
-def service_lines(services: Sequence[Mapping[str, Any]], last: Mapping[str, Mapping[str, Any]]) -> list[ServiceLine]:
-    """ServiceViews as lines. `last`: each service's last run, as RunSummary."""
+Summaries = Mapping[str, Mapping[str, Any]]
+"""A RunSummary of each service."""
+
+
+def service_lines(services: Sequence[Mapping[str, Any]], last: Summaries, outcomes: Summaries) -> list[ServiceLine]:
+    """ServiceViews as lines. `last`: each service's last run; `outcomes`: the last that says how the service is."""
     return [
         ServiceLine(
             name=service["name"],
@@ -104,7 +109,8 @@ def service_lines(services: Sequence[Mapping[str, Any]], last: Mapping[str, Mapp
             gate=REQUIREMENT[service["approval"]],
             lock_group=service["lock_group"],
             active_run=str(service["active_run"]) if service["active_run"] else None,
-            health=_health(service["active_run"] is not None, last.get(service["name"])),
+            health=_health(service["active_run"] is not None, outcomes.get(service["name"])),
+            checked_at=outcomes[service["name"]]["completed_at"] if service["name"] in outcomes else None,
             last_run=str(service["last_run"]["run_id"]) if service["last_run"] else None,
             last_badge=_last_badge(last.get(service["name"])),
             last_at=service["last_run"]["queued_at"] if service["last_run"] else None,
@@ -130,20 +136,16 @@ def _last_badge(last: Mapping[str, Any] | None) -> Badge | None:
     return badge_of_run(last["status"], rollback_verified=last["rollback_verified"]) if last else None
 
 
-def _health(is_active: bool, last: Mapping[str, Any] | None) -> Badge:
+def _health(is_active: bool, outcome: Mapping[str, Any] | None) -> Badge:
     """What the last run left behind; the service itself is asked by runs only."""
     if is_active:
         return Badge("Under repair", "play", "active")
-    if last is None:
+    if outcome is None:
         return Badge("Not looked at yet", "dot", "quiet")
-    if last["rollback_verified"] is False:
+    if outcome["rollback_verified"] is False:
         return Badge("Needs people", "alert", "bad")
-    match last["status"]:
-        case "succeeded" if not last["dry_run"]:
-            return Badge("Healthy at last check", "check", "good")
-        case "failed":
-            return Badge("Not repaired", "cross", "bad")
-        case "rolled_back":
-            return Badge("As before the run", "undo", "warn")
-        case _:
-            return Badge("Not known", "dot", "quiet")
+    if outcome["status"] == "succeeded":
+        return Badge("Healthy at last check", "check", "good")
+    if outcome["status"] == "rolled_back":
+        return Badge("As before the run", "undo", "warn")
+    return Badge("Not repaired", "cross", "bad")

@@ -13,6 +13,7 @@ HIDDEN = re.compile(
 """Control characters but tab and line feed, what has no width, and what changes the order of its neighbours."""
 
 CUT = "…"
+_NAME = re.compile(r"`([^`\n]{1,200})`")
 
 
 def visible(text: str) -> Markup:
@@ -22,6 +23,13 @@ def visible(text: str) -> Markup:
         pieces += [escape(text[end : found.start()]), _spelled(found.group())]
         end = found.end()
     return Markup("").join([*pieces, escape(text[end:])])
+
+
+def prose(text: str) -> Markup:
+    """HTML of a sentence of ours, in which names stand between backticks."""
+    pieces = _NAME.split(text)  # what stands between names, and the names, in turn
+    shown = [Markup("<code>{}</code>").format(visible(p)) if n % 2 else visible(p) for n, p in enumerate(pieces)]
+    return Markup("").join(shown)
 
 
 def one_line(text: str, longest: int = 200) -> str:

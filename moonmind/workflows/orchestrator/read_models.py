@@ -21,6 +21,7 @@ from api_service.db.models import (
     RunEvent,
     SpecWorkflowTaskState,
 )
+from moonmind.schemas.workflow_models import RunStatus
 from moonmind.workflows.orchestrator.event_stream import BOUNDARIES, Recorded
 
 Row = Mapping[str, Any]
@@ -164,6 +165,15 @@ def last_runs(connection: Connection) -> dict[str, Row]:
     newest_one = newest.limit(1).lateral("newest")
     query = select(newest_one).select_from(services.join(newest_one, true()))
     return {row["target_service"]: row for row in _all(connection, query)}
+
+
+def last_outcomes(connection: Connection) -> dict[str, Row]:
+    """The newest run of each service that came to a verdict about it: no preview, and not cancelled before it began."""
+    r = OrchestratorRun
+    ended = select(r.__table__).where(r.completed_at.is_not(None), ~r.dry_run, r.status != RunStatus.CANCELLED)
+    newest_first = (r.target_service, r.completed_at.desc(), r.id.desc())
+    query = ended.ext(distinct_on(r.target_service)).order_by(*newest_first)
+    return {row["target_service"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def lock_holders(connection: Connection) -> dict[str, UUID]:

@@ -89,20 +89,18 @@ def service(**changes: Any) -> dict[str, Any]:
     [
         (None, "Not looked at yet"),
         (summary(), "Healthy at last check"),
-        (summary(dry_run=True), "Not known"),
         (summary(status="failed"), "Not repaired"),
         (summary(status="rolled_back", rollback_verified=True), "As before the run"),
         (summary(status="rolled_back", rollback_verified=False), "Needs people"),
     ],
 )
 def test_a_services_health_is_what_its_last_run_left(last: dict[str, Any] | None, label: str) -> None:
-    shown = service(last_run={"run_id": UUID(int=1), "status": "x", "queued_at": NOW} if last else None)
-    (line,) = service_lines([shown], {"shop": last} if last else {})
-    assert line.health.label == label
+    (line,) = service_lines([service()], {}, {"shop": last} if last else {})
+    assert (line.health.label, line.checked_at) == (label, last and last["completed_at"])
 
 
 def test_a_service_with_an_active_run_is_under_repair() -> None:
-    (line,) = service_lines([service(active_run=UUID(int=7))], {})
+    (line,) = service_lines([service(active_run=UUID(int=7))], {}, {})
     assert (line.health.label, line.active_run) == ("Under repair", str(UUID(int=7)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from api_service.ui.views.text import one_line, visible
+from api_service.ui.views.text import one_line, prose, visible
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,16 @@ def test_what_cannot_be_seen_is_spelled_out(text: str, shown: str) -> None:
 def test_a_line_is_cut_where_it_is_too_long() -> None:
     assert one_line("a\n b\t c") == "a b c"
     assert one_line("x" * 300, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("`dateutil` is missing", "<code>dateutil</code> is missing"),
+        ("`<b>` and `\u202e`", '<code>&lt;b&gt;</code> and <code><span class="hidden-char">U+202E</span></code>'),
+        ("a single ` stays", "a single ` stays"),
+        ("``", "``"),
+    ],
+)
+def test_names_between_backticks_are_code(text: str, shown: str) -> None:
+    assert prose(text) == shown
