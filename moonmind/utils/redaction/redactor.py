@@ -1,4 +1,4 @@
-"""The passes together: what is known, exactly; private keys, whose lines no other rule may cut; what looks like a secret."""
+"""The passes together: what is known, exactly; private keys, which no other rule may cut; what looks like a secret."""
 
 from __future__ import annotations
 
