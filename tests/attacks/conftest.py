@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -30,12 +29,6 @@ def tally(request: pytest.FixtureRequest) -> Tally:
     """Counts this attack's cases."""
     _TALLY.attack = request.node.nodeid.partition("[")[0]
     return _TALLY
-
-
-@pytest.fixture(scope="session")
-def long_form() -> bool:
-    """Whether time matters little: `make test-attacks`, and not CI."""
-    return os.environ.get("ATTACKS") == "long"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

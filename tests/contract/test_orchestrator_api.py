@@ -221,6 +221,37 @@ def test_runs_are_listed_newest_first_in_pages(client: TestClient) -> None:
     assert cursor is None
 
 
+def test_a_cursor_goes_on_where_its_page_ended_whatever_was_added_meanwhile(client: TestClient) -> None:
+    made = [client.post(RUNS, json=FIX).json()["run_id"] for _ in range(3)]
+    cursor = client.get(RUNS, params={"limit": 2}).json()["next_cursor"]
+    client.post(RUNS, json=FIX)
+    page = client.get(RUNS, params={"limit": 2, "cursor": cursor}).json()
+    assert ([run["run_id"] for run in page["runs"]], page["next_cursor"]) == (made[:1], None)
+
+
+def test_a_whole_number_may_be_written_with_a_point(client: TestClient) -> None:
+    def make(days: str) -> int:
+        body = f'{{"owner": "eve", "roles": ["viewer"], "valid_days": {days}}}'
+        return client.post("/keys", content=body, headers={"Content-Type": "application/json"}).status_code
+
+    assert [make(days) for days in ("30", "30.0", "3e1", "30.5", "1e400")] == [201, 201, 201, 422, 422]
+
+
+def test_a_method_that_is_none_is_told_those_there_are(client: TestClient) -> None:
+    for method, path, allowed in (
+        ("PATCH", RUNS, "GET, POST"),
+        ("GET", f"{RUNS}/x/cancel", "POST"),
+        ("PUT", "/keys/me", "GET"),
+    ):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+        assert answer.json()["error"] == "method_not_allowed"
+
+
+def test_a_path_is_not_redirected_to_another_one(client: TestClient) -> None:
+    assert client.get(f"{RUNS}/", follow_redirects=False).status_code == 404
+
+
 def test_runs_can_be_filtered(client: TestClient) -> None:
     shop = client.post(RUNS, json={**FIX, "instruction": "repair 100% of it"}).json()
     till = client.post(RUNS, json={"instruction": "restart it", "target_service": "till"}).json()
@@ -247,7 +278,11 @@ def test_runs_can_be_filtered(client: TestClient) -> None:
         "cursor=x",
         "cursor=W10=",
         "status=odd",
+        "cursor=" + "9" * 18 + "." + "0" * 32,
         "created_after=2026-01-01T00:00:00",
+        "created_after=0.5",
+        "created_before=1700000000",
+        "created_before=20260101T000000Z",
     ],
 )
 def test_a_wrong_query_is_refused(client: TestClient, query: str) -> None:

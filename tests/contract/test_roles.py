@@ -108,7 +108,7 @@ def calls_of(app: FastAPI) -> Iterator[str]:
     for route in app.routes:
         found = route.effective_route_contexts() if hasattr(route, "effective_route_contexts") else [route]
         for one in found:
-            yield from (f"{method} {one.path}" for method in one.methods - {"HEAD"})
+            yield from (f"{method} {one.path.replace(':uuid', '')}" for method in one.methods - {"HEAD"})
 
 
 def headers_of(database: Engine, csrf: Signer) -> dict[str, tuple[dict[str, str], dict[str, str]]]:

@@ -98,7 +98,7 @@ def show_me(caller: Anybody) -> dict[str, Any]:
     return present_me(caller)
 
 
-@router.delete("/{key_id}", response_model=KeyView, responses={404: PROBLEM, 409: PROBLEM}, summary="Revoke a key")
+@router.delete("/{key_id:uuid}", response_model=KeyView, responses={404: PROBLEM, 409: PROBLEM}, summary="Revoke a key")
 def revoke(key_id: UUID, context: Use, person: Admin) -> dict[str, Any]:
     """It opens nothing from now on. Revoking again changes nothing. 409 for the last valid key of an admin."""
     row = revoke_key(context.engine, context.tools.signer, key_id, actor=person.owner)

@@ -1,4 +1,4 @@
-"""The two passes together: what is known, exactly, then what looks like a secret."""
+"""The passes together: what is known, exactly; private keys, which no other rule may cut; what looks like a secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEMORY = 64 * 1024 * 1024
 """Bytes that RE2 may keep for the states of one expression; with the ordinary 8 MiB it starts over too often."""
 _JUDGES: dict[int, tuple[Judge, ...]] = {
     **dict.fromkeys(b":%?&;", (headers.judge_place,)),
-    ord("-"): (keys.judge_private_key, assignments.judge_flag),
+    ord("-"): (assignments.judge_flag,),
 }
 """By the first byte of what was found."""
 _OTHERWISE: tuple[Judge, ...] = (assignments.judge_assignment, tokens.judge_token, headers.judge_place)
@@ -36,7 +36,7 @@ class Redactor:
 
     def stream(self, on_found: Found | None = None) -> RedactionStream:
         """For bytes that come in pieces; `on_found` is told of each secret."""
-        scans = [Scan(_LOOKS, _judge_looks, REACH, on_found)]
+        scans = [Scan(_KEYS, keys.judge_private_key, REACH, on_found), Scan(_LOOKS, _judge_looks, REACH, on_found)]
         if self._known is not None:
             scans.insert(0, Scan(self._known.finder, self._known.judge, self._known.reach, on_found))
         return RedactionStream(scans)
@@ -72,7 +72,7 @@ class Redactor:
 
 
 class RedactionStream:
-    """One stream through both passes. What comes out, all together, is the same however the input was cut."""
+    """One stream through all passes. What comes out, all together, is the same however the input was cut."""
 
     def __init__(self, scans: Sequence[Scan]) -> None:
         self._scans = scans
@@ -126,7 +126,8 @@ def _finder(alternatives: Iterable[bytes]) -> Finder:
     return finder
 
 
+_KEYS = _finder([keys.ANCHOR.encode()])
 _LOOKS = _finder(
     b"(?:%s)" % anchor.encode()
-    for anchor in (*tokens.ANCHORS, keys.ANCHOR, *headers.ANCHORS, assignments.FLAG_ANCHOR, assignments.ANCHOR)
+    for anchor in (*tokens.ANCHORS, *headers.ANCHORS, assignments.FLAG_ANCHOR, assignments.ANCHOR)
 )

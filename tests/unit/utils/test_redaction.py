@@ -328,3 +328,10 @@ def test_of_a_line_with_too_many_places_the_rest_is_masked_unseen(monkeypatch: p
         stream = plain.stream()
         out = b"".join(stream.feed(text.encode()[at : at + size]) for at in range(0, len(text), size)) + stream.flush()
         assert out.decode() == plain.text(text)
+
+
+def test_a_private_key_in_one_line_is_masked_whatever_stands_before_it() -> None:
+    key = KEY.replace("\n", "\\n")
+    for before in ("Authorization: Bearer abcdef0; ", "Cookie: a=bcd; ", "token=abc12;", "password: 'x y z "):
+        masked = plain.text(before + key)
+        assert not [line for line in KEY.splitlines()[1:-1] if line in masked], before

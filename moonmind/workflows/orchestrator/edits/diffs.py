@@ -23,7 +23,7 @@ def changed_lines(diff: str) -> tuple[str, str]:
     removed: list[str] = []
     added: list[str] = []
     old = new = 0
-    for line in diff.splitlines(keepends=True):
+    for line in split_lines(diff):
         if old <= 0 and new <= 0:
             hunk = _HUNK.match(line)
             old, new = (int(count or 1) for count in hunk.groups()) if hunk else (0, 0)

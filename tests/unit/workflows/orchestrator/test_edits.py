@@ -7,7 +7,13 @@ import tomllib
 import pytest
 
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits, requirements_txt, unified_diff
+from moonmind.workflows.orchestrator.edits import (
+    EditRefusedError,
+    apply_edits,
+    changed_lines,
+    requirements_txt,
+    unified_diff,
+)
 
 
 def add(file: str, content: bytes, name: str = "humanize", version: str | None = None) -> bytes | None:
@@ -179,3 +185,8 @@ def test_the_diff_names_both_sides_and_sorts_files() -> None:
         "--- a/b",
         "+++ b/b",
     ]
+
+
+def test_an_added_line_is_added_to_its_end_whatever_a_form_feed_looks_like() -> None:
+    diff = unified_diff({"a": b"x\n"}, {"a": b"x\ny\x0ctoken\xe2\x80\xa8z\n"})
+    assert changed_lines(diff) == ("", "y\x0ctoken\u2028z\n")
