@@ -123,8 +123,9 @@ def _refusal(answer: httpx.Response) -> click.ClickException:
         problem = answer.json()
         fields = [f"  {error['field']}: {error['message']}" for error in problem.get("errors") or ()]
         advice = advise(problem["error"], answer.request.url.path, problem["remediation"])
-        said = "\n".join(line for line in (f"{in_words_of_commands(problem['detail'])}.", *fields, advice) if line)
-        problem["remediation"] = advice or problem["remediation"]
+        detail = in_words_of_commands(problem["detail"])
+        said = "\n".join(line for line in (f"{detail}.", *fields, advice) if line)
+        problem |= {"detail": detail, "remediation": advice or problem["remediation"]}
     except (ValueError, KeyError, TypeError):
         problem = {}
         said = (

@@ -334,10 +334,11 @@ def test_a_retry_that_cannot_be_says_what_can(desk: Callable[..., Desk]) -> None
     here.ok("ann", "runs", "reject", run)
     here.house.manifest.write_bytes(BROKEN + b"humanize\n")
     changed = here.run("kim", "runs", "retry", run, "--from", "build", "--json")
-    assert (changed.returncode, changed.stdout) == (2, "")
+    error = json.loads(changed.stdout)
+    assert (changed.returncode, error["error"], error["files"]) == (2, "inputs_changed", ["requirements.txt"])
     assert "changed since that run: requirements.txt" in changed.stderr
     assert "Add `--from analyze`" in changed.stderr
-    assert "resume_from_step" not in changed.stderr
+    assert "resume_from_step" not in changed.stderr + changed.stdout
 
 
 def test_gates_are_seen_and_set_by_an_admin(desk: Callable[..., Desk]) -> None:
