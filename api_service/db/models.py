@@ -54,6 +54,11 @@ class OrchestratorRun(LeasedJob, Base):
         Index("ix_orchestrator_runs_service", "target_service", "queued_at", "id"),
         Index("ix_orchestrator_runs_status", "status", "queued_at", "id"),
         Index(
+            "ix_orchestrator_runs_verdict",
+            *("target_service", "completed_at", "id"),
+            postgresql_where=text("completed_at IS NOT NULL AND NOT dry_run AND status <> 'cancelled'"),
+        ),
+        Index(
             "ix_orchestrator_runs_untidied",
             "due_at",
             postgresql_where=text(

@@ -1,4 +1,4 @@
-"""Add the signed heads of records, the sessions of the pages, and indexes of runs by status and of untidied ones."""
+"""Add the signed heads of records, the sessions of the pages, and indexes of runs by what is asked for."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -40,6 +40,12 @@ def upgrade() -> None:
     op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
     op.create_index("ix_orchestrator_runs_status", "orchestrator_runs", ["status", "queued_at", "id"])
     op.create_index(
+        "ix_orchestrator_runs_verdict",
+        "orchestrator_runs",
+        ["target_service", "completed_at", "id"],
+        postgresql_where=sa.text("completed_at IS NOT NULL AND NOT dry_run AND status <> 'cancelled'"),
+    )
+    op.create_index(
         "ix_orchestrator_runs_untidied",
         "orchestrator_runs",
         ["due_at"],
@@ -51,6 +57,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_orchestrator_runs_verdict", table_name="orchestrator_runs")
     op.drop_index("ix_orchestrator_runs_untidied", table_name="orchestrator_runs")
     op.drop_index("ix_orchestrator_runs_status", table_name="orchestrator_runs")
     op.drop_table("sessions")

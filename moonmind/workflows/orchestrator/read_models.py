@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, or_, select, true, tuple_
+from sqlalchemy import Connection, and_, func, or_, select, text, true, tuple_
 
 from api_service.db.models import (
     Approval,
@@ -21,7 +21,6 @@ from api_service.db.models import (
     RunEvent,
     SpecWorkflowTaskState,
 )
-from moonmind.schemas.workflow_models import RunStatus
 from moonmind.workflows.orchestrator.event_stream import BOUNDARIES, Recorded
 
 Row = Mapping[str, Any]
@@ -153,27 +152,29 @@ def list_events(connection: Connection, run: UUID, first: int, limit: int) -> li
 
 
 def last_runs(connection: Connection) -> dict[str, Row]:
-    """The newest run of each service: one look into the index for each, however many runs there are."""
+    """The newest run of each service."""
+    return _newest_of_each_service(connection, OrchestratorRun.queued_at)
+
+
+def last_outcomes(connection: Connection) -> dict[str, Row]:
+    """The run of each service that came to a verdict about it last: no preview, and not cancelled before it began."""
+    verdict = text("completed_at IS NOT NULL AND NOT dry_run AND status <> 'cancelled'")  # as its index has it
+    return _newest_of_each_service(connection, OrchestratorRun.completed_at, verdict)
+
+
+def _newest_of_each_service(connection: Connection, moment: Any, *where: Any) -> dict[str, Row]:
+    """One look into an index for each service, however many runs there are."""
     r = OrchestratorRun
     first = select(func.min(r.target_service).label("service"))
     services = first.cte("services", recursive=True)
     following = select(func.min(r.target_service)).where(r.target_service > services.c.service).scalar_subquery()
     services = services.union_all(select(following).where(services.c.service.is_not(None)))
     # A range of one and its order fit the index by service alone: by time a service long out of use is far away.
-    newest = select(r.__table__).where(r.target_service.between(services.c.service, services.c.service))
-    newest = newest.order_by(r.target_service.desc(), r.queued_at.desc(), r.id.desc())
+    newest = select(r.__table__).where(r.target_service.between(services.c.service, services.c.service), *where)
+    newest = newest.order_by(r.target_service.desc(), moment.desc(), r.id.desc())
     newest_one = newest.limit(1).lateral("newest")
     query = select(newest_one).select_from(services.join(newest_one, true()))
     return {row["target_service"]: row for row in _all(connection, query)}
-
-
-def last_outcomes(connection: Connection) -> dict[str, Row]:
-    """The newest run of each service that came to a verdict about it: no preview, and not cancelled before it began."""
-    r = OrchestratorRun
-    ended = select(r.__table__).where(r.completed_at.is_not(None), ~r.dry_run, r.status != RunStatus.CANCELLED)
-    newest_first = (r.target_service, r.completed_at.desc(), r.id.desc())
-    query = ended.ext(distinct_on(r.target_service)).order_by(*newest_first)
-    return {row["target_service"]: dict(row) for row in connection.execute(query).mappings()}
 
 
 def lock_holders(connection: Connection) -> dict[str, UUID]:
