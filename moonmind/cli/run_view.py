@@ -82,6 +82,10 @@ def print_run(run: Run) -> None:
     dry = ", dry run: nothing is changed" if run["dry_run"] else ""
     screen.print(f"run {run['run_id']}  [{STYLES[run['status']]}]{run['status']}[/]{dry}")
     screen.print(f"{run['target_service']}: {one_line(run['instruction'])}", markup=False)
+    took = seconds_between(run["started_at"], run["completed_at"])
+    screen.print(
+        f"asked by {run['requested_by']}, {moment(run['queued_at'])} UTC{took and f', took {took}'}", markup=False
+    )
     if run["retried_from"]:
         screen.print(f"takes up run {run['retried_from']}")
     if run["failure"]:
