@@ -15,6 +15,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
+from api_service.api.headers import SECURITY_HEADERS
+
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
@@ -93,7 +95,8 @@ def problem_of(error: Exception) -> Problem:
         case _:
             log.error("unexpected: %s", type(error).__name__, exc_info=error)
             remedy = "The service's log says more; please report it."
-            return Problem(500, "internal_error", "this is our mistake", remedy)
+            # The framework answers this outside of our layers, so the headers come along.
+            return Problem(500, "internal_error", "this is our mistake", remedy, headers=SECURITY_HEADERS)
 
 
 def problem_at(request: Request, error: Exception) -> Problem:

@@ -346,6 +346,16 @@ def test_a_database_that_is_away_is_503_and_says_so(
     assert "api_keys" not in answer.text
 
 
+def test_a_mistake_of_ours_shows_nothing_and_carries_the_security_headers(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Engine, "connect", lambda self: (_ for _ in ()).throw(RuntimeError("the inside")))
+    answer = client.get(RUNS)
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert "the inside" not in answer.text
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
 def test_every_answer_carries_the_security_headers(stranger: TestClient) -> None:
     for path in ("/health", RUNS, "/nowhere"):
         assert stranger.get(path).headers["X-Content-Type-Options"] == "nosniff"
