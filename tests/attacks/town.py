@@ -176,6 +176,7 @@ class Town:
             "MOONMIND_API__RATE_LIMIT": "100000/second",
             "MOONMIND_API__RATE_LIMIT_ANONYMOUS": "100000/second",
             "MOONMIND_API__SIGN_IN_LIMIT": "100000/second",
+            "MOONMIND_METRICS__ACCESS": "key",
             MARK: str(self.home),
             "SHOP_API_TOKEN": self.secrets.setdefault("of the environment", "kT9-xY_77qLmZ/pw+3"),
             "PIP_CONFIG_FILE": os.devnull,

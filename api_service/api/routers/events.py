@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response
@@ -17,11 +17,21 @@ from api_service.api.routing import PROBLEM, REFUSALS, Use
 from api_service.api.security import Credentials, Viewer, identify
 from moonmind.access.keys import may
 from moonmind.workflows.orchestrator.approvals import RunNotFoundError
-from moonmind.workflows.orchestrator.event_stream import BEGINNING, EventId, parse_event_id
+from moonmind.workflows.orchestrator.event_stream import BEGINNING, ID_FORM, EventId, parse_event_id
 
 HEADERS = {"X-Accel-Buffering": "no"}
 """Proxies that know it pass each event on at once."""
 RETRY_AFTER = {"Retry-After": "5"}
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": ["state", "log", "end"]},
+        "id": {"type": "string", "pattern": ID_FORM},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "id", "data"],
+}
+"""One event of the stream."""
 
 router = APIRouter(prefix="/orchestrator", tags=["runs"], responses=REFUSALS)
 
@@ -52,7 +62,12 @@ def may_follow(request: Request, context: Use, credentials: Credentials) -> Call
 @router.get(
     "/runs/{run_id}/events",
     response_class=EventStream,
-    responses={204: {"description": "Nothing comes after `Last-Event-ID`: the run is over"}, 404: PROBLEM},
+    responses={
+        200: {"content": {"text/event-stream": {"schema": EVENT}}},
+        204: {"description": "Nothing comes after `Last-Event-ID`: the run is over"},
+        404: PROBLEM,
+        409: PROBLEM,
+    },
     summary="Follow a run",
 )
 def follow_run(
@@ -62,7 +77,11 @@ def follow_run(
     waiter: Annotated[Waiter, Depends(take_place)],
     is_welcome: Annotated[Callable[[], bool], Depends(may_follow)],
     last_event_id: Annotated[
-        str | None, Header(description="The last id that was received: the stream goes on after it")
+        str | None,
+        Header(
+            description="The last id that was received: the stream goes on after it",
+            json_schema_extra={"pattern": ID_FORM},
+        ),
     ] = None,
 ) -> Response:
     """Server-sent events, from the run's beginning to its end: `state` (an event of the run's record), `log` (a line of
@@ -82,19 +101,19 @@ def follow_run(
 
 
 def _since(reader: RunReader, text: str | None) -> EventId:
-    """The id that the client has. Problem 422 when this run's stream has no such id."""
+    """The id that the client has. Problem 422 for what is no id, 409 when this run's stream has no such id."""
     if text is None:
         return BEGINNING
     try:
         since = parse_event_id(text)
     except ValueError:
-        raise _unknown("not an id of event streams") from None
+        raise _unknown(422, "not an id of event streams") from None
     if not replace(reader, since=since).is_known():
-        raise _unknown("the stream of this run has no such id")
+        raise _unknown(409, "the stream of this run has no such id")
     return since
 
 
-def _unknown(message: str) -> Problem:
+def _unknown(status: int, message: str) -> Problem:
     errors = [{"field": "last-event-id", "message": message}]
     remedy = "Leave Last-Event-ID out: the stream then begins at the run's beginning."
-    return Problem(422, "unknown_event_id", f"not valid: last-event-id ({message})", remedy, errors=errors)
+    return Problem(status, "unknown_event_id", f"not valid: last-event-id ({message})", remedy, errors=errors)
