@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -103,6 +104,10 @@ class Observed:
         try:
             with log_context(request_id=number):
                 await self._app(scope, receive, send_with_number)
+        except Exception:
+            if answer.status == CLIENT_GONE:  # nothing was answered yet: the framework does it, outside of here
+                answer.status = HTTPStatus.INTERNAL_SERVER_ERROR
+            raise
         finally:
             self._metrics.open.dec()
             self._end(scope, answer, time.perf_counter() - began, number)

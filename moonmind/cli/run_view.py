@@ -84,7 +84,8 @@ def print_run(run: Run) -> None:
     screen.print(f"{run['target_service']}: {one_line(run['instruction'])}", markup=False)
     took = seconds_between(run["started_at"], run["completed_at"])
     screen.print(
-        f"asked by {run['requested_by']}, {moment(run['queued_at'])} UTC{took and f', took {took}'}", markup=False
+        f"asked by {one_line(run['requested_by'])}, {moment(run['queued_at'])} UTC{took and f', took {took}'}",
+        markup=False,
     )
     if run["retried_from"]:
         screen.print(f"takes up run {run['retried_from']}")

@@ -349,11 +349,15 @@ def test_a_database_that_is_away_is_503_and_says_so(
 def test_a_mistake_of_ours_shows_nothing_and_carries_the_security_headers(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Engine, "connect", lambda self: (_ for _ in ()).throw(RuntimeError("the inside")))
-    answer = client.get(RUNS)
+    with monkeypatch.context() as broken:
+        broken.setattr(Engine, "connect", lambda self: (_ for _ in ()).throw(RuntimeError("the inside")))
+        answer = client.get(RUNS)
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
     assert "the inside" not in answer.text
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (
+        f'moonmind_http_requests_total{{method="GET",route="{RUNS}",status="500"}} 1.0' in client.get("/metrics").text
+    )
 
 
 def test_every_answer_carries_the_security_headers(stranger: TestClient) -> None:

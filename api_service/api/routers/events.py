@@ -102,7 +102,7 @@ def follow_run(
 
 def _since(reader: RunReader, text: str | None) -> EventId:
     """The id that the client has. Problem 422 for what is no id, 409 when this run's stream has no such id."""
-    if text is None:
+    if not text:  # as good as none: nothing was received yet
         return BEGINNING
     try:
         since = parse_event_id(text)
