@@ -95,8 +95,9 @@ def problem_of(error: Exception) -> Problem:
         case _:
             log.error("unexpected: %s", type(error).__name__, exc_info=error)
             remedy = "The service's log says more; please report it."
-            # The framework answers this outside of our layers, so the headers come along.
-            return Problem(500, "internal_error", "this is our mistake", remedy, headers=SECURITY_HEADERS)
+            # The framework answers this outside of our layers, so the headers come along; then the server closes.
+            headers = {**SECURITY_HEADERS, "Connection": "close"}
+            return Problem(500, "internal_error", "this is our mistake", remedy, headers=headers)
 
 
 def problem_at(request: Request, error: Exception) -> Problem:

@@ -125,11 +125,10 @@ def test_a_long_record_is_told_whole(protected: Protected) -> None:
 def test_an_id_that_this_run_never_had_is_refused_with_what_to_do(protected: Protected) -> None:
     front = protected()
     run = front.waiting()
-    no_ids = dict.fromkeys(("1", "nonsense", "1.-.1", "2.analyze.0", "1.-.0, 2.-.0"), 422)
-    others = dict.fromkeys(("99.-.0", "1.build.1", "2.build.1", "2.analyze.99999999", "2.end.0"), 409)
-    for last, status in {**no_ids, **others}.items():
+    no_ids = ("", "1", "nonsense", "1.-.1", "2.analyze.0", "1.-.0, 2.-.0")
+    for last in (*no_ids, "99.-.0", "1.build.1", "2.build.1", "2.analyze.99999999", "2.end.0"):
         answer = front.call("vic", "GET", f"{RUNS}/{run}/events", **{"Last-Event-ID": last})
-        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), last
+        assert (answer.status_code, answer.headers["content-type"]) == (409, "application/problem+json"), last
         problem = answer.json()
         assert (problem["error"], problem["errors"][0]["field"]) == ("unknown_event_id", "last-event-id")
         assert "Leave Last-Event-ID out" in problem["remediation"]

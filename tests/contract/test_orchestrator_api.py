@@ -354,7 +354,7 @@ def test_a_mistake_of_ours_shows_nothing_and_carries_the_security_headers(
         answer = client.get(RUNS)
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
     assert "the inside" not in answer.text
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert (answer.headers["X-Content-Type-Options"], answer.headers["Connection"]) == ("nosniff", "close")
     assert (
         f'moonmind_http_requests_total{{method="GET",route="{RUNS}",status="500"}} 1.0' in client.get("/metrics").text
     )

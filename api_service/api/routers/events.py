@@ -101,19 +101,19 @@ def follow_run(
 
 
 def _since(reader: RunReader, text: str | None) -> EventId:
-    """The id that the client has. Problem 422 for what is no id, 409 when this run's stream has no such id."""
-    if not text:  # as good as none: nothing was received yet
+    """The id that the client has. Problem 409 when this run's stream has no such id."""
+    if text is None:
         return BEGINNING
     try:
         since = parse_event_id(text)
     except ValueError:
-        raise _unknown(422, "not an id of event streams") from None
+        raise _unknown("not an id of event streams") from None
     if not replace(reader, since=since).is_known():
-        raise _unknown(409, "the stream of this run has no such id")
+        raise _unknown("the stream of this run has no such id")
     return since
 
 
-def _unknown(status: int, message: str) -> Problem:
+def _unknown(message: str) -> Problem:
     errors = [{"field": "last-event-id", "message": message}]
     remedy = "Leave Last-Event-ID out: the stream then begins at the run's beginning."
-    return Problem(status, "unknown_event_id", f"not valid: last-event-id ({message})", remedy, errors=errors)
+    return Problem(409, "unknown_event_id", f"not valid: last-event-id ({message})", remedy, errors=errors)
