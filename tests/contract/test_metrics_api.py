@@ -304,15 +304,20 @@ def test_files_of_a_mount_are_one_route() -> None:
     assert value(metrics, "moonmind_http_requests_total", method="GET", route="/static", status="200") == 2
 
 
-def test_a_request_that_never_got_an_answer_is_counted_as_such() -> None:
+def test_a_client_that_left_is_counted_apart_from_what_failed() -> None:
     metrics = RequestMetrics()
 
-    async def silent(scope: Any, receive: Any, send: Any) -> None:
-        raise RuntimeError("the client is gone")
+    async def leaves(scope: Any, receive: Any, send: Any) -> None:
+        """As a layer does that waits for a body and hears that the client is gone."""
 
-    make_plain(metrics, silent).get("/x")
-    gone = value(metrics, "moonmind_http_requests_total", method="GET", route="unmatched", status=str(CLIENT_GONE))
-    assert gone == 1
+    async def fails(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("a mistake")
+
+    make_plain(metrics, leaves).get("/x")
+    make_plain(metrics, fails).get("/x")
+    for status in (CLIENT_GONE, 500):
+        seen = {"method": "GET", "route": "unmatched", "status": str(status)}
+        assert value(metrics, "moonmind_http_requests_total", **seen) == 1
     assert value(metrics, "moonmind_http_requests_open") == 0
 
 
