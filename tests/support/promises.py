@@ -61,11 +61,10 @@ class Promises:
             self._look_at_ended(run, steps)
 
     def _look_at_ended(self, run: Row, steps: list[Row]) -> None:
-        """Checked once, then kept: it never changes again, but for what was kept for its undoing being forgotten, and
-        for when that is asked for anew."""
+        """Checked once, then kept: it never changes again, but for what was kept for its undoing being forgotten."""
         number = run["id"]
         progress = {name: kept for name, kept in run["progress"].items() if name != "restore_point"}
-        now = repr((sorted({**run, "progress": progress, "due_at": None}.items()), steps, self._files(number)))
+        now = repr((sorted({**run, "progress": progress}.items()), steps, self._files(number)))
         if number not in self.ended:
             ending_is_true(self.street, run, steps, self.street.deeds[number])
             self.ended[number] = now

@@ -29,7 +29,7 @@ from moonmind.workflows.orchestrator.gates import Approver
 from moonmind.workflows.orchestrator.metrics import NullMetrics
 from moonmind.workflows.orchestrator.ports import Command, CommandResult, Execute, PreImage, RestorePoint
 from moonmind.workflows.orchestrator.repositories import JOBS, ClaimedRun, RunStore
-from moonmind.workflows.orchestrator.run_rows import ask_for_tidying, wakeup_for
+from moonmind.workflows.orchestrator.run_rows import wakeup_for
 from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
 from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
@@ -185,7 +185,8 @@ class Street:
         self.sql("UPDATE orchestrator_runs SET lease_expires_at = now() - interval '1 s' WHERE lease_owner IS NOT NULL")
 
     def reap(self, patience: float = 0) -> int:
-        return Reaper(self.database, JOBS, wakeup_for, ask_for_tidying, interval=1, patience=patience).sweep()
+        # What is asked anew for ended runs depends on the time, which a machine that is replayed must not.
+        return Reaper(self.database, JOBS, wakeup_for, lambda *_: [], interval=1, patience=patience).sweep()
 
     def edit(self, service: str, *, deploy: bool = False) -> None:
         """Somebody breaks a service anew: in its file, and with `deploy` in what runs too."""
