@@ -53,9 +53,10 @@ def analyze(workspace: Path, logs: tuple[Path, ...], service: str | None, as_jso
 
 
 def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile | None) -> Analysis:
+    from moonmind.schemas.workflow_models import ServiceFacts
+    from moonmind.workflows.orchestrator.analysis import Subject, python_of
     from moonmind.workflows.orchestrator.analysis import analyze as decide
-    from moonmind.workflows.orchestrator.analysis import python_of
-    from moonmind.workflows.orchestrator.package_index import PipPackageIndex
+    from moonmind.workflows.orchestrator.knowledge import make_knowledge
     from moonmind.workflows.orchestrator.ports import StepFailedError
     from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 
@@ -64,11 +65,13 @@ def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile |
     try:
         return decide(
             sources=sources,
-            workspace=files,
-            index=PipPackageIndex(),
-            allow=DEFAULT_ALLOW if profile is None else profile.allow,
-            install=None if process is None else process.install,
-            python=python_of(files) if process is None else None,
+            subject=Subject(
+                workspace=files,
+                allow=DEFAULT_ALLOW if profile is None else profile.allow,
+                install=None if process is None else process.install,
+                facts=ServiceFacts(python=python_of(files) if process is None else None),
+            ),
+            knowledge=make_knowledge(),
         )
     except StepFailedError as error:
         click.echo(f"moonmind analyze: {error.reason}", err=True)

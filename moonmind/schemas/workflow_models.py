@@ -106,11 +106,16 @@ class EvidenceLine(Frozen):
 
 
 class Finding(Frozen):
-    """What a detector saw: `kind` is stable and in snake_case, `subject` the module, file or package it is about."""
+    """What a detector saw: `kind` is stable and in snake_case, `subject` the module, file or package it is about.
+
+    `details`: what else the log says, for whoever plans (`{"version": "2.0.1"}`); each kind's detector says which. The
+    last line of `evidence` is the one that tells of the failure: it is its place in the log.
+    """
 
     kind: str
     summary: str
     subject: str | None = None
+    details: Mapping[str, str] = Field(default_factory=dict)
     evidence: tuple[EvidenceLine, ...] = ()
 
 
@@ -127,13 +132,20 @@ EditKind = Literal[
 
 
 class Edit(Frozen):
-    """One typed change to one file; `file` is relative to the workspace, with `/`."""
+    """One typed change to one file; `file` is relative to the workspace, with `/`.
+
+    `old` and `new` are a text_replace's: whole lines that stand in the file once, and what comes in their place; an
+    empty `old` makes a file that is not there. `proof`: what shows that `name` is right, for an edit that adds it.
+    """
 
     kind: EditKind
     file: str
     name: str | None = None
     version: str | None = None
+    old: str | None = None
+    new: str | None = None
     reason: str
+    proof: str | None = None
 
 
 class FileChange(Frozen):
@@ -153,6 +165,7 @@ class Analysis(Frozen):
     changes: tuple[FileChange, ...] = ()
     diff: str | None = None
     rationale: str | None = None
+    generated_by: GeneratedBy = "system"
 
 
 class LogSource(Frozen):
@@ -192,6 +205,19 @@ class ServiceState(Frozen):
     exit_code: int | None = None
     restart_count: int = 0
     health: Literal["healthy", "unhealthy", "starting"] | None = None
+
+
+class ServiceFacts(Frozen):
+    """What a service runs on, as far as its runtime can tell without starting anything of the service.
+
+    `python`: "3.11"; `system`: "debian bookworm" (`ID` and `VERSION_CODENAME` of os-release); `node`: "20";
+    `installed`: Python distributions by normalised name, with their versions. None and empty: not known.
+    """
+
+    python: str | None = None
+    system: str | None = None
+    node: str | None = None
+    installed: Mapping[str, str] = Field(default_factory=dict)
 
 
 class Failure(Frozen):

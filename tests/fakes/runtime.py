@@ -8,7 +8,7 @@ from pathlib import Path
 from uuid import UUID
 
 from moonmind.schemas.service_profile import HealthCheck
-from moonmind.schemas.workflow_models import ServiceState
+from moonmind.schemas.workflow_models import ServiceFacts, ServiceState
 from moonmind.workflows.orchestrator.ports import (
     EngineUnavailableError,
     Execute,
@@ -55,6 +55,10 @@ class FakeRuntime:
     def recent_logs(self, execute: Execute) -> str:
         self._call("recent_logs")
         return "" if self.healthy else self.log
+
+    def facts(self, execute: Execute) -> ServiceFacts:
+        self._call("facts")
+        return ServiceFacts()
 
     def restore_point(self, execute: Execute, run_id: UUID) -> RestorePoint:
         self._call("restore_point")

@@ -17,6 +17,7 @@ from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import evidence_key, make_delivery
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.metrics import NullMetrics
+from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.repositories import JOBS, RunStore
 from moonmind.workflows.orchestrator.run_rows import ask_for_tidying, wakeup_for
 from moonmind.workflows.orchestrator.serializers import run_detail
@@ -26,6 +27,7 @@ from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, do_task, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.fakes.index import FakePackageIndex, release
+from tests.fakes.knowledge import knowledge
 from tests.fakes.runtime import FakeRuntime, always_healthy
 
 CONFIG = """
@@ -68,7 +70,10 @@ class House:
             catalog=catalog,
             artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
             runner=SubprocessRunner({}),
-            index=FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser"))),
+            knowledge=knowledge(
+                FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser")))
+            ),
+            planners_of=lambda name: (RULES,),
             probe=always_healthy,
             metrics=NullMetrics(),
             runtime_of=lambda name: self.runtime,

@@ -27,6 +27,7 @@ from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
 from moonmind.workflows.orchestrator.bootstrap import make_delivery
 from moonmind.workflows.orchestrator.gates import Approver
 from moonmind.workflows.orchestrator.metrics import NullMetrics
+from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.ports import Command, CommandResult, Execute, PreImage, RestorePoint
 from moonmind.workflows.orchestrator.repositories import JOBS, ClaimedRun, RunStore
 from moonmind.workflows.orchestrator.run_rows import wakeup_for
@@ -37,6 +38,7 @@ from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, 
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.keys import HOUSE_KEY
+from tests.fakes.knowledge import knowledge
 from tests.fakes.runtime import FakeRuntime, always_healthy
 
 GROUPS = {"shop": "front", "till": "front", "depot": "back", "archive": "back"}
@@ -119,7 +121,10 @@ class Street:
             catalog=catalog,
             artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
             runner=_NoCommands(),
-            index=FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser"))),
+            knowledge=knowledge(
+                FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser")))
+            ),
+            planners_of=lambda name: (RULES,),
             probe=always_healthy,
             metrics=NullMetrics(),
             runtime_of=self.runtimes.__getitem__,

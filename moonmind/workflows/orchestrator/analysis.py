@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import tomlkit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from tomlkit.exceptions import TOMLKitError
 
-from moonmind.schemas.workflow_models import Analysis, FileChange, Finding, LogSource
+from moonmind.schemas.workflow_models import Analysis, Edit, FileChange, Finding, LogSource, ServiceFacts
 from moonmind.workflows.orchestrator.detectors import detect
 from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits, unified_diff
-from moonmind.workflows.orchestrator.planners import Project, Proposal
+from moonmind.workflows.orchestrator.edits.text_replace import NotReplaceableError, replacements
+from moonmind.workflows.orchestrator.planners import Knowledge, Planner, Planning, Project, Remembered
 from moonmind.workflows.orchestrator.planners.dockerfile import base_python
-from moonmind.workflows.orchestrator.planners.rules import propose
-from moonmind.workflows.orchestrator.policies import refuse_path
-from moonmind.workflows.orchestrator.ports import PackageIndex, PathRefusedError, Workspace
+from moonmind.workflows.orchestrator.planners.rules import RULES
+from moonmind.workflows.orchestrator.planning_ports import LockToolError, UnresolvableError
+from moonmind.workflows.orchestrator.policies import matches, refuse_path
+from moonmind.workflows.orchestrator.ports import PathRefusedError, Workspace
 
 MANIFESTS = (
-    *("requirements*.txt", "requirements/*.txt", "*requirements.txt", "constraints*.txt", "pyproject.toml"),
-    *("Dockerfile*", "*.Dockerfile", "docker/Dockerfile*"),
+    *("requirements*.txt", "requirements/*.txt", "*requirements.txt", "constraints*.txt", "requirements*.in"),
+    *("pyproject.toml", "uv.lock", "poetry.lock", ".python-version"),
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json", ".nvmrc"),
+    *("Dockerfile*", "*.Dockerfile", "docker/Dockerfile*", ".dockerignore"),
 )
 """What is read of a service, besides what its profile installs from. Included files are among them or not followed."""
 
@@ -35,27 +40,56 @@ _IMPORT = re.compile(
 _PYTHON_VERSION = re.compile(r"^(?:cpython-)?(?P<version>3\.\d+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What the run did in its earlier rounds: the edits, and the files as they were before all of them."""
+
+    edits: tuple[Edit, ...] = ()
+    before: Mapping[str, bytes | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is analyzed: a service's files and what may be done to them, and what is known of what it runs on.
+
+    `install` as in `Project`; `earlier`: what this run has done to the files already.
+    """
+
+    workspace: Workspace
+    allow: Sequence[str]
+    install: str | None = None
+    facts: ServiceFacts = field(default_factory=ServiceFacts)
+    earlier: Earlier = field(default_factory=Earlier)
+
+
 def analyze(
     *,
     sources: Sequence[LogSource],
-    workspace: Workspace,
-    index: PackageIndex,
-    allow: Sequence[str],
-    install: str | None = None,
-    python: str | None = None,
+    subject: Subject,
+    knowledge: Knowledge,
     instruction: str = "",
+    planners: Sequence[Planner] = (RULES,),
+    remember: Callable[[Finding], Sequence[Remembered]] = lambda finding: (),
 ) -> Analysis:
-    """Decide on one round of repair. `sources` from the oldest to the newest; `install` and `python` as in `Project`
-    (for a service in an image, `python_of` finds it out).
+    """Decide on one round of repair. `sources` from the oldest to the newest; the planners are asked in order until one
+    has edits that can be made.
 
-    Raises IndexUnavailableError when the decision needs an index that does not answer.
+    The edits of an earlier round are part of the result: a plan is always the whole change. Raises
+    IndexUnavailableError when the decision needs an index that does not answer.
     """
     findings = detect(sources)
     if not findings:
         return Analysis(decision="none")
-    project = _read_project(workspace, install, python)
-    proposal = propose(findings, project, index, instruction)
-    return _decide(findings, proposal, project.manifests, allow)
+    project = _read_project(subject)
+    remembered = [one for finding in findings for one in remember(finding)]
+    planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered)
+    explained = Analysis(decision="none")
+    for planner in planners:
+        analysis = _decide(findings, planner, planning, subject)
+        if analysis.decision == "edit":
+            return analysis
+        explained = explained if explained.findings else analysis
+    return explained
 
 
 def python_of(workspace: Workspace) -> str | None:
@@ -80,27 +114,56 @@ def _names(found: re.Match[str]) -> list[str]:
     return [name.strip().partition(".")[0].partition(" ")[0] for name in found["several"].split(",")]
 
 
-def _decide(
-    findings: Sequence[Finding], proposal: Proposal, files: Mapping[str, bytes], allow: Sequence[str]
-) -> Analysis:
-    refused = [reason for edit in proposal.edits if (reason := refuse_path(edit.file, allow))]
+def _decide(findings: Sequence[Finding], planner: Planner, planning: Planning, subject: Subject) -> Analysis:
+    proposal = planner.propose(findings, planning)
+    refused = [reason for edit in proposal.edits if (reason := refuse_path(edit.file, subject.allow))]
     if refused or not proposal.edits:
         return _explain(findings, "; ".join(refused) or proposal.rationale)
     try:
-        after = apply_edits(files, proposal.edits)
-    except EditRefusedError as error:
+        edits = (*proposal.edits, *_lock_edits(proposal.edits, planning, subject.allow))
+        return _whole_change(findings, (*subject.earlier.edits, *edits), proposal.rationale, planner, planning, subject)
+    except (EditRefusedError, NotReplaceableError, UnresolvableError, LockToolError) as error:
         return _explain(findings, str(error))
-    before = {path: files[path] for path in after}
+
+
+def _lock_edits(edits: Sequence[Edit], planning: Planning, allow: Sequence[str]) -> list[Edit]:
+    """What the tools that own the lock files make of the changed manifests."""
+    files = planning.project.manifests
+    after = apply_edits(files, edits)
+    facts = planning.facts
+    locked = planning.knowledge.locks.refresh(files, after, python=facts.python, node=facts.node)
+    if refused := [reason for path in sorted(locked) if (reason := refuse_path(path, allow))]:
+        raise EditRefusedError("; ".join(refused))
+    why = "locked anew by its own tool, so that it fits the manifest"
+    return [
+        edit for path in sorted(locked) for edit in replacements(path, after.get(path, files[path]), locked[path], why)
+    ]
+
+
+def _whole_change(
+    findings: Sequence[Finding],
+    edits: tuple[Edit, ...],
+    rationale: str,
+    planner: Planner,
+    planning: Planning,
+    subject: Subject,
+) -> Analysis:
+    """The edits of all rounds on the files as they were before the first."""
+    earlier, now = subject.earlier.before, planning.project.read
+    found = {edit.file: earlier[edit.file] if edit.file in earlier else now(edit.file) for edit in edits}
+    before = {path: content for path, content in found.items() if content is not None}
+    after = apply_edits(before, edits)
     return Analysis(
         decision="edit",
         findings=tuple(findings),
-        edits=proposal.edits,
+        edits=edits,
         changes=tuple(
-            FileChange(path=path, before_sha256=_sha256(before[path]), after_sha256=_sha256(after[path]))
+            FileChange(path=path, before_sha256=_sha256(before.get(path)), after_sha256=_sha256(after[path]))
             for path in sorted(after)
         ),
-        diff=unified_diff(before, after),
-        rationale=proposal.rationale,
+        diff=unified_diff({path: before[path] for path in after if path in before}, after),
+        rationale=rationale,
+        generated_by=planner.generated_by,
     )
 
 
@@ -110,11 +173,13 @@ def _explain(findings: Sequence[Finding], reason: str) -> Analysis:
     return Analysis(decision="explain", findings=explained, rationale=reason)
 
 
-def _read_project(workspace: Workspace, install: str | None, python: str | None) -> Project:
-    paths = {path for pattern in MANIFESTS for path in workspace.glob(pattern)}
+def _read_project(subject: Subject) -> Project:
+    workspace, install = subject.workspace, subject.install
+    files = tuple(workspace.glob("**/*"))
+    paths = {path for path in files if any(matches(path, pattern) for pattern in MANIFESTS)}
     paths |= {install} if install and install.endswith((".txt", ".toml", ".in")) else set()
     contents = {path: content for path in sorted(paths) if (content := _read(workspace, path)) is not None}
-    return Project(contents, tuple(workspace.glob("**/*.py")), install, python)
+    return Project(contents, files, install, lambda path: _read(workspace, path))
 
 
 def _read(workspace: Workspace, path: str) -> bytes | None:
@@ -137,5 +202,5 @@ def _lowest_python(pyproject: str) -> str | None:
     return next((one for one in PYTHONS if wanted.contains(f"{one}.99")), None) if wanted else None
 
 
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _sha256(content: bytes | None) -> str | None:
+    return None if content is None else hashlib.sha256(content).hexdigest()

@@ -27,9 +27,11 @@ from moonmind.evidence.keys import KeyFormError, SigningKey
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
+from moonmind.workflows.orchestrator.knowledge import make_knowledge
 from moonmind.workflows.orchestrator.metrics import make_metrics
 from moonmind.workflows.orchestrator.otlp import make_tracing
-from moonmind.workflows.orchestrator.package_index import PipPackageIndex
+from moonmind.workflows.orchestrator.planners import Planner
+from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.ports import Delivery, Runtime
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.runtimes.compose import ComposeServiceRuntime
@@ -65,12 +67,13 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         catalog=catalog,
         artifacts=DiskArtifactStore(settings.artifact_root, settings.orchestrator.log_limit, redactor),
         runner=SubprocessRunner(os.environ),
-        index=PipPackageIndex(),
+        knowledge=make_knowledge(),
         probe=RealHealthProbe(),
         metrics=make_metrics(settings.statsd.host, settings.statsd.port),
         runtime_of=lambda name: make_runtime(catalog, name),
         workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
         delivery_of=lambda name: make_delivery(catalog, name),
+        planners_of=lambda name: make_planners(catalog, name),
         locks=settings.var / "locks",
         owner=f"{socket.gethostname()}:{os.getpid()}",
         queue=settings.orchestrator.queue,
@@ -105,6 +108,11 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
         case "process":
             assert profile.process is not None
             return SupervisedService(ServicePlace(catalog.home, name), catalog.workspace(name), profile.process)
+
+
+def make_planners(catalog: ServiceCatalog, name: str) -> tuple[Planner, ...]:
+    """The planners of the service's profile, in the order in which they are asked."""
+    return tuple(RULES for planner in catalog.get(name).planners if planner == "rules")
 
 
 def make_delivery(catalog: ServiceCatalog, name: str) -> Delivery:

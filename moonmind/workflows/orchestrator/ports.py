@@ -11,7 +11,14 @@ from typing import Protocol
 from uuid import UUID
 
 from moonmind.schemas.service_profile import HealthCheck
-from moonmind.schemas.workflow_models import ArtifactInfo, ArtifactType, FileChange, ServiceState, StepName
+from moonmind.schemas.workflow_models import (
+    ArtifactInfo,
+    ArtifactType,
+    FileChange,
+    ServiceFacts,
+    ServiceState,
+    StepName,
+)
 
 # --- commands ---------------------------------------------------------------------------------------------
 
@@ -105,6 +112,10 @@ class Runtime(Protocol):
 
     def recent_logs(self, execute: Execute) -> str:
         """The end of the service's own log since its last start, at most 256 KiB."""
+        ...
+
+    def facts(self, execute: Execute) -> ServiceFacts:
+        """What the service's last build runs on. Starts nothing of the service's; what cannot be told is left out."""
         ...
 
     def restore_point(self, execute: Execute, run_id: UUID) -> RestorePoint:
@@ -225,8 +236,48 @@ class Release:
     releases: int
 
 
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A version of a distribution that the index has, whether or not this Python can install it.
+
+    `requires_python`: a PEP 440 specifier, None when it says nothing; `yanked`: the reason, "" when none is given,
+    None when it is not yanked; `uploaded`: its first file's time as ISO 8601, None when the index does not say; `installable`:
+    there is a file that this Python on this platform takes.
+    """
+
+    version: str
+    requires_python: str | None = None
+    yanked: str | None = None
+    uploaded: str | None = None
+    installable: bool = True
+
+
 class PackageIndex(Protocol):
     """The package index that the machine is set up for (as pip sees it)."""
+
+    def offers(self, distribution: str, *, python: str | None) -> tuple[Offer, ...]:
+        """Every version, the newest first, pre-releases and yanked ones too; empty when there is no such distribution.
+
+        Raises IndexUnavailableError.
+        """
+        ...
+
+    def at(self, distribution: str, version: str, *, python: str | None) -> Release | None:
+        """That very release; None when this Python cannot install it or it cannot be read.
+
+        Raises IndexUnavailableError.
+        """
+        ...
+
+    def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
+        """The names at the top level of one module's source in that release (assigned, defined, imported).
+
+        None when the module is not there, is no Python source, or makes names at run time (`__getattr__`, a star
+        import).
+
+        Raises IndexUnavailableError.
+        """
+        ...
 
     def newest(self, distribution: str, *, python: str | None) -> Release | None:
         """The newest stable release that this Python ("3.11"; None: ours) can install; None when there is none.

@@ -9,12 +9,12 @@ from pathlib import Path
 from moonmind.evidence.keys import SigningKey
 from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.metrics import Metrics
+from moonmind.workflows.orchestrator.planners import Knowledge, Planner
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
     CommandRunner,
     Delivery,
     HealthProbe,
-    PackageIndex,
     Runtime,
     Workspace,
 )
@@ -31,12 +31,13 @@ class Toolbox:
     catalog: ServiceCatalog
     artifacts: ArtifactStore
     runner: CommandRunner
-    index: PackageIndex
+    knowledge: Knowledge
     probe: HealthProbe
     metrics: Metrics
     runtime_of: Callable[[str], Runtime]
     workspace_of: Callable[[str], Workspace]
     delivery_of: Callable[[str], Delivery]
+    planners_of: Callable[[str], tuple[Planner, ...]]
     locks: Path
     owner: str
     queue: str

@@ -1,4 +1,4 @@
-"""Turns evidence into findings. Pure: text in, findings out; a new kind of failure is one module with a `detect`.
+"""Turns evidence into findings. Pure: text in, findings out; a new kind of failure is one module with a `find`.
 
 Only the last failure of the evidence counts: what a service said before its last start has been repaired, or is hidden
 behind what is wrong now.
@@ -9,17 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from moonmind.schemas.workflow_models import Finding, LogSource
-from moonmind.workflows.orchestrator.detectors import python_modules
-from moonmind.workflows.orchestrator.detectors.lines import read_lines
-from moonmind.workflows.orchestrator.detectors.tracebacks import Failure, last_failure, read_failures
+from moonmind.workflows.orchestrator.detectors import python_modules, tracebacks
+from moonmind.workflows.orchestrator.detectors.lines import Line, Seen, read_lines
 
-_OF_PYTHON: tuple[Callable[[Failure], list[Finding]], ...] = (python_modules.detect,)
-"""Detectors that read one Python failure, the most specific first."""
+Detector = Callable[[Sequence[Line]], list[Seen]]
+"""Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
+
+DETECTORS: tuple[Detector, ...] = (python_modules.find, tracebacks.find_any)
+"""Of two findings at the same line the one of the earlier detector counts: the more specific come first."""
 
 
 def detect(sources: Sequence[LogSource]) -> list[Finding]:
-    """Findings of the last failure in the sources, which are given from the oldest to the newest."""
-    failure = last_failure(read_failures([line for source in sources for line in read_lines(source)]))
-    if failure is None:
-        return []
-    return next((found for detector in _OF_PYTHON if (found := detector(failure))), [])
+    """Findings of the last failure in the sources, which come from the oldest to the newest, by different names."""
+    lines = [line for source in sources for line in read_lines(source)]
+    places = {(line.source, line.number): place for place, line in enumerate(lines)}
+    seen = [(places[one.at.source, one.at.number], one.finding) for detector in DETECTORS for one in detector(lines)]
+    last = max((place for place, _ in seen), default=-1)
+    counts = next((finding for place, finding in seen if place == last), None)
+    return [] if counts is None or counts.kind == tracebacks.UNKNOWN else [counts]

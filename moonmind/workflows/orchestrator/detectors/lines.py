@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from moonmind.schemas.workflow_models import EvidenceLine, LogSource
+from moonmind.schemas.workflow_models import EvidenceLine, Finding, LogSource
 
 TEXT_LIMIT = 500
 """Characters of a line that are shown as evidence."""
@@ -37,6 +37,14 @@ class Line:
             char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in self.text.rstrip()[:TEXT_LIMIT]
         )
         return EvidenceLine(source=self.source, line=self.number, text="".join(shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A finding and the line at which its failure ended: of two, the one further down counts."""
+
+    finding: Finding
+    at: Line
 
 
 def read_lines(source: LogSource) -> Iterator[Line]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from moonmind.schemas.workflow_models import Finding
-from moonmind.workflows.orchestrator.detectors.tracebacks import Failure, Raised
+from moonmind.workflows.orchestrator.detectors.lines import Line, Seen
+from moonmind.workflows.orchestrator.detectors.tracebacks import Failure, Raised, read_failures
 
 MODULE_MISSING = "python_module_missing"
 NAME_MISSING = "python_name_missing"
@@ -20,12 +22,16 @@ _NO_NAME = re.compile(
 _BUILD_FRAME = re.compile(r"pip-build-env-|pyproject_hooks|setuptools[/\\]build_meta\.py|pip-install-[^/\\]+")
 
 
-def detect(failure: Failure) -> list[Finding]:
-    """The missing module that ended the failure; else the last one in its chain."""
+def find(lines: Sequence[Line]) -> list[Seen]:
+    """Of each failure the missing module that ended it; else the last one in its chain."""
+    return [Seen(found, failure.final.line) for failure in read_failures(lines) if (found := _of(failure))]
+
+
+def _of(failure: Failure) -> Finding | None:
     for raised in reversed(failure.chain):
         if raised.type in _IMPORT_ERRORS and (finding := _missing(raised)):
-            return [finding]
-    return []
+            return finding
+    return None
 
 
 def _missing(raised: Raised) -> Finding | None:

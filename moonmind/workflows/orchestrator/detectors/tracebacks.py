@@ -6,7 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from moonmind.workflows.orchestrator.detectors.lines import Line
+from moonmind.schemas.workflow_models import Finding
+from moonmind.workflows.orchestrator.detectors.lines import Line, Seen
+
+UNKNOWN = "python_failure"
+"""A failure of a Python program that no detector knows."""
+
+SUMMARY_LIMIT = 300
 
 _HEADER = re.compile(r"^(?P<before>.{0,200}?)Traceback \(most recent call last\):\s*$")
 _FRAME = re.compile(r'^\s+File "(?P<file>[^"]+)", line \d+')
@@ -79,9 +85,15 @@ def read_failures(lines: Iterable[Line]) -> list[Failure]:
     return sorted(failures, key=lambda failure: order[id(failure.final.line)])
 
 
-def last_failure(failures: Sequence[Failure]) -> Failure | None:
-    """The failure that counts: the last one that is not merely the aftermath of another."""
-    return next((failure for failure in reversed(failures) if failure.final.type not in _AFTERMATH), None)
+def find_any(lines: Sequence[Line]) -> list[Seen]:
+    """Every failure that is not merely the aftermath of another; what came before an unknown one is hidden by it."""
+    failures = [failure for failure in read_failures(lines) if failure.final.type not in _AFTERMATH]
+    return [Seen(_unknown(failure.final), failure.final.line) for failure in failures]
+
+
+def _unknown(raised: Raised) -> Finding:
+    summary = f"the program ended with {raised.type}: {raised.message}"[:SUMMARY_LIMIT]
+    return Finding(kind=UNKNOWN, summary=summary, evidence=tuple(line.as_evidence() for line in raised.evidence))
 
 
 def _chained(lines: Sequence[Line]) -> Iterator[Failure]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
+from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt, text_replace
 from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
 
 __all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "unified_diff"]
@@ -24,12 +24,25 @@ def apply_edits(files: Mapping[str, bytes], edits: Sequence[Edit]) -> dict[str, 
     """The files that change, with their new bytes. Raises EditRefusedError; `files` stays as it is."""
     after = dict(files)
     for edit in edits:
-        if edit.file not in after:
-            raise EditRefusedError(f"{edit.file} does not exist")
-        if edit.kind not in _EDITORS:
-            raise EditRefusedError(f"no editor makes an edit of kind {edit.kind}")
-        after[edit.file] = _EDITORS[edit.kind](after[edit.file], edit)
-    return {path: content for path, content in after.items() if content != files[path]}
+        after[edit.file] = _apply(after.get(edit.file), edit)
+    return {path: content for path, content in after.items() if content != files.get(path)}
+
+
+def _apply(content: bytes | None, edit: Edit) -> bytes:
+    if edit.kind == "text_replace":
+        return _replace_text(content, edit)
+    if content is None:
+        raise EditRefusedError(f"{edit.file} does not exist")
+    if edit.kind not in _EDITORS:
+        raise EditRefusedError(f"no editor makes an edit of kind {edit.kind}")
+    return _EDITORS[edit.kind](content, edit)
+
+
+def _replace_text(content: bytes | None, edit: Edit) -> bytes:
+    try:
+        return text_replace.replace(content, edit)
+    except text_replace.NotReplaceableError as error:
+        raise EditRefusedError(str(error)) from None
 
 
 def is_listed(file: str, content: bytes, distribution: str) -> bool:
@@ -68,4 +81,7 @@ def _is_pyproject(file: str) -> bool:
     return file.rpartition("/")[2] == "pyproject.toml"
 
 
-_EDITORS: Mapping[str, Callable[[bytes, Edit], bytes]] = {"requirement_add": _add_requirement}
+Editor = Callable[[bytes, Edit], bytes]
+"""A file's bytes after an edit of one kind. Raises EditRefusedError."""
+
+_EDITORS: Mapping[str, Editor] = {"requirement_add": _add_requirement}

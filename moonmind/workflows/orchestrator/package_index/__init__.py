@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from moonmind.workflows.orchestrator.package_index.contents import Contents, UnreadableArchiveError, read_contents
 from moonmind.workflows.orchestrator.package_index.pip_client import FileLink, PipClient
 from moonmind.workflows.orchestrator.package_index.remote_file import FileSource
-from moonmind.workflows.orchestrator.ports import Release
+from moonmind.workflows.orchestrator.ports import Offer, Release
 
 TRIED_RELEASES = 8
 """Releases whose files are opened before giving up; an index without Requires-Python offers too new ones first."""
@@ -37,6 +37,18 @@ class PipPackageIndex:
                 name = contents.name or distribution
                 return Release(name.lower(), str(link.version), contents.modules, releases)
         return None
+
+    def offers(self, distribution: str, *, python: str | None) -> tuple[Offer, ...]:
+        """Not yet."""
+        raise NotImplementedError
+
+    def at(self, distribution: str, version: str, *, python: str | None) -> Release | None:
+        """Not yet."""
+        raise NotImplementedError
+
+    def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
+        """Not yet."""
+        raise NotImplementedError
 
     def _read(self, link: FileLink) -> Contents | None:
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from moonmind.schemas.workflow_models import Edit
+from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy, LogSource, ServiceFacts
+from moonmind.workflows.orchestrator.planning_ports import LockTools, NpmRegistry, Resolver
+from moonmind.workflows.orchestrator.ports import PackageIndex
 
 
 class NoSafeEditError(Exception):
@@ -14,13 +17,52 @@ class NoSafeEditError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a planner knows of a service. `install` is what pip is given (a requirements file, or a folder), None when
-    unknown; `python` is the version that the service runs on ("3.11"), None for ours."""
+    """What a planner knows of a service's files. `manifests`: manifests, their lock files and Dockerfiles, by path;
+    `files`: every path of the workspace; `read` gives a file's bytes, None when there is none or it may not be read.
+
+    `install` is what pip is given (a requirements file, or a folder), None when unknown.
+    """
 
     manifests: Mapping[str, bytes]
-    python_files: tuple[str, ...]
+    files: tuple[str, ...]
     install: str | None = None
-    python: str | None = None
+    read: Callable[[str], bytes | None] = lambda path: None
+
+    @property
+    def python_files(self) -> tuple[str, ...]:
+        """Paths of Python sources."""
+        return tuple(path for path in self.files if path.endswith(".py"))
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What planners may ask of the world; each answer is data, never instruction."""
+
+    index: PackageIndex
+    resolver: Resolver
+    npm: NpmRegistry
+    locks: LockTools
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What was done before about the same failure of any service: how often that repaired it, of how many times."""
+
+    edits: tuple[Edit, ...]
+    repaired: int
+    tried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """One round of planning. `facts.python` is the version that the service runs on; None for ours."""
+
+    project: Project
+    knowledge: Knowledge
+    facts: ServiceFacts = field(default_factory=ServiceFacts)
+    instruction: str = ""
+    sources: Sequence[LogSource] = ()
+    remembered: Sequence[Remembered] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +71,18 @@ class Proposal:
 
     edits: tuple[Edit, ...]
     rationale: str
+
+
+class Planner(Protocol):
+    """Proposes edits for findings. Raises IndexUnavailableError and its like, never because of what a log says."""
+
+    @property
+    def generated_by(self) -> GeneratedBy:
+        """How its plans are marked."""
+        ...
+
+    def propose(self, findings: Sequence[Finding], planning: Planning) -> Proposal: ...
+
+
+Remedy = Callable[[Finding, Planning], Sequence[Edit]]
+"""The edits that repair a finding of one kind. Raises NoSafeEditError."""

@@ -1,103 +1,52 @@
-"""The default planner: fixed rules, no network but the package index. What it is not sure of it explains."""
+"""The default planner: fixed rules, no network but the package indexes. What it is not sure of it explains."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from moonmind.schemas.workflow_models import Edit, Finding
+from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Project, Proposal
-from moonmind.workflows.orchestrator.planners.distributions import candidates, choose
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
-from moonmind.workflows.orchestrator.planners.manifests import (
-    Listed,
-    choose_manifest,
-    explain_listed,
-    listed_in,
-    specifier,
-)
-from moonmind.workflows.orchestrator.planners.own_modules import own_modules
-from moonmind.workflows.orchestrator.planners.spelling import is_near, is_slip
-from moonmind.workflows.orchestrator.planners.standard_library import explain_standard, standard_name_meant
-from moonmind.workflows.orchestrator.planners.statements import wanted
-from moonmind.workflows.orchestrator.ports import PackageIndex
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Proposal, Remedy, python_modules
 
-EXPLAINED = {
+REMEDIES: Mapping[str, Remedy] = {**python_modules.REMEDIES}
+"""What repairs a finding, by its kind."""
+
+EXPLAINED: Mapping[str, str] = {
     python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
     python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
 }
-"""Finding kinds that no edit of a manifest repairs, and what a person would look at."""
+"""Finding kinds that no edit of a file repairs, and what a person would do."""
 
 
-def propose(findings: Sequence[Finding], project: Project, index: PackageIndex, instruction: str = "") -> Proposal:
+class RulesPlanner:
+    """`planners.Planner` by fixed rules."""
+
+    generated_by: GeneratedBy = "system"
+
+    def propose(self, findings: Sequence[Finding], planning: Planning) -> Proposal:
+        """See `propose`."""
+        return propose(findings, planning)
+
+
+RULES = RulesPlanner()
+
+
+def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
     """Edits for the findings that can be repaired safely; without any, the reasons. Raises IndexUnavailableError."""
     edits: list[Edit] = []
     reasons: list[str] = []
     for finding in findings:
         try:
-            edit = _repair(finding, project, index, instruction)
-            edits.append(edit)
-            reasons.append(edit.reason)
+            found = _remedy(finding)(finding, planning)
+            edits += found
+            reasons += [edit.reason for edit in found]
         except NoSafeEditError as error:
             reasons.append(str(error))
     return Proposal(tuple(edits), "\n".join(reasons))
 
 
-def _repair(finding: Finding, project: Project, index: PackageIndex, instruction: str) -> Edit:
-    if finding.kind != python.MODULE_MISSING:
-        raise NoSafeEditError(EXPLAINED[finding.kind])
-    _refuse_own_and_standard(finding.subject or "", project)
-    return _add_distribution(finding, project, index, instruction)
-
-
-def _refuse_own_and_standard(module: str, project: Project) -> None:
-    """What must never be asked of an index, checked before anything is."""
-    known = known_names().get(module.partition(".")[0], KnownName()).sure
-    own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
-    if place := own.where(module, known_elsewhere=known):
-        raise NoSafeEditError(
-            f"`{module}` belongs to the service itself ({place}): it is not copied into the image, or the program "
-            "starts in another folder, or the module has another name"
-        )
-    if reason := explain_standard(module):
-        raise NoSafeEditError(reason)
-    if not known and (meant := own.meant(module)):
-        raise NoSafeEditError(f"`{module}` looks like a misspelling of the service's own `{meant}`: correct the import")
-    if not known and (meant := standard_name_meant(module)):
-        raise NoSafeEditError(
-            f"`{module}` looks like a misspelling of the standard library's `{meant}`: correct the import"
-        )
-
-
-def _refuse_slip_of_listed(module: str, listed: Sequence[Listed]) -> None:
-    """A squatter's distribution holds the misspelt module, so being seen in the index proves nothing here."""
-    top = module.partition(".")[0]
-    if known_names().get(top, KnownName()).sure:
-        return
-    for one in listed:
-        name = one.requirement.name.lower().replace("-", "_")
-        if is_slip(top, name) or (is_near(top, name) and not top.startswith(name)):
-            raise NoSafeEditError(
-                f"`{module}` looks like a misspelling of `{one.requirement.name}`, which {one.file} lists: "
-                "correct the import"
-            )
-
-
-def _add_distribution(finding: Finding, project: Project, index: PackageIndex, instruction: str) -> Edit:
-    needed = wanted(finding)
-    manifest = choose_manifest(project)
-    listed = listed_in(project, manifest.root)
-    _refuse_slip_of_listed(needed.missing, listed)
-    for name in candidates(needed):
-        if reason := explain_listed(name, listed, project.python):
-            raise NoSafeEditError(f"`{needed.missing}` is missing, yet {reason}")
-    chosen = choose(needed, index, python=project.python, instruction=instruction)
-    release = chosen.release
-    return Edit(
-        kind="requirement_add",
-        file=manifest.target,
-        name=release.name,
-        version=specifier(listed, release.name, release.version),
-        reason=f"`{needed.missing}` is missing; {chosen.proof}",
-    )
+def _remedy(finding: Finding) -> Remedy:
+    if finding.kind in REMEDIES:
+        return REMEDIES[finding.kind]
+    raise NoSafeEditError(EXPLAINED[finding.kind])

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from moonmind.schemas.service_profile import ComposeRuntime
-from moonmind.schemas.workflow_models import ServiceState
+from moonmind.schemas.workflow_models import ServiceFacts, ServiceState
 from moonmind.workflows.orchestrator.commands import ComposeCommands
 from moonmind.workflows.orchestrator.compose_model import (
     Ground,
@@ -60,6 +60,10 @@ class ComposeServiceRuntime:
             said = ask.answer(ask.commands.logs(None))
         errors = "".join(f"{container.error}\n" for container in containers if container.error)
         return _tail(said.replace(_ERASE_LINE, "") + errors)
+
+    def facts(self, execute: Execute) -> ServiceFacts:
+        """Nothing yet."""
+        return ServiceFacts()
 
     def restore_point(self, execute: Execute, run_id: UUID) -> RestorePoint:
         """Keep the service's image under the run's rollback tag. The tag's image stays the first one, whatever was

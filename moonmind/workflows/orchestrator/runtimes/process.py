@@ -17,7 +17,7 @@ from uuid import UUID
 
 from moonmind.config.places import ServicePlace, supervisor_config
 from moonmind.schemas.service_profile import ProcessRuntime
-from moonmind.schemas.workflow_models import ServiceState
+from moonmind.schemas.workflow_models import ServiceFacts, ServiceState
 from moonmind.workflows.orchestrator.commands import ProcessCommands
 from moonmind.workflows.orchestrator.ports import (
     CommandResult,
@@ -67,6 +67,10 @@ class SupervisedService:
                 return file.read(LOG_BYTES).decode("utf-8", errors="replace")
         except FileNotFoundError:
             return ""
+
+    def facts(self, execute: Execute) -> ServiceFacts:
+        """Nothing yet."""
+        return ServiceFacts()
 
     def check(self, execute: Execute) -> None:
         """Nothing to refuse: what is built and started is in the profile, which an admin wrote."""

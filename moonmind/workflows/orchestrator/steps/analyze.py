@@ -6,10 +6,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from moonmind.engine.failpoints import hit
-from moonmind.schemas.workflow_models import ActionPlan, Analysis, ArtifactType, LogSource, ServiceState, StepName
+from moonmind.schemas.workflow_models import (
+    ActionPlan,
+    Analysis,
+    ArtifactType,
+    LogSource,
+    ServiceFacts,
+    ServiceState,
+    StepName,
+)
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
+from moonmind.workflows.orchestrator.analysis import Subject, imported_modules, python_of
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
-from moonmind.workflows.orchestrator.analysis import imported_modules, python_of
 from moonmind.workflows.orchestrator.edits import changed_lines
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
@@ -55,18 +63,29 @@ def _analyze(step: StepContext) -> Analysis:
     profile = step.profile
     analysis = analyze_evidence(
         sources=[LogSource(name=f"{step.run.target_service}.log", text=logs)],
-        workspace=step.workspace,
-        index=step.index,
-        allow=profile.allow,
-        install=profile.process.install if profile.process and profile.runtime == "process" else None,
-        python=python_of(step.workspace) if profile.runtime == "compose" else None,
+        subject=Subject(
+            workspace=step.workspace,
+            allow=profile.allow,
+            install=profile.process.install if profile.process and profile.runtime == "process" else None,
+            facts=_facts(step),
+        ),
+        knowledge=step.knowledge,
         instruction=step.run.instruction,
+        planners=step.planners,
     )
     for finding in analysis.findings:
         step.say(f"found {finding.kind}: {finding.summary}")
         for line in finding.evidence:
             step.say(f"  {line.source}:{line.line}: {line.text}")
     return analysis
+
+
+def _facts(step: StepContext) -> ServiceFacts:
+    """What the runtime tells; of a service in an image that was never built, what its files say."""
+    facts = step.runtime.facts(step.execute)
+    if facts.python is None and step.profile.runtime == "compose":
+        return facts.model_copy(update={"python": python_of(step.workspace)})
+    return facts
 
 
 def _refuse_hearsay(step: StepContext, analysis: Analysis) -> None:

@@ -16,13 +16,13 @@ from moonmind.schemas.workflow_models import (
     StepName,
 )
 from moonmind.utils.redaction import Redactor
+from moonmind.workflows.orchestrator.planners import Knowledge, Planner
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
     Delivery,
     Execute,
     HealthProbe,
     LogSink,
-    PackageIndex,
     Runtime,
     Workspace,
 )
@@ -70,7 +70,8 @@ class StepContext:
     workspace: Workspace
     delivery: Delivery
     artifacts: ArtifactStore
-    index: PackageIndex
+    knowledge: Knowledge
+    planners: tuple[Planner, ...]
     probe: HealthProbe
     log: LogSink
     execute: Execute

@@ -7,9 +7,10 @@ import hashlib
 import pytest
 
 from moonmind.schemas.workflow_models import Analysis, LogSource
-from moonmind.workflows.orchestrator.analysis import analyze, python_of
+from moonmind.workflows.orchestrator.analysis import Subject, analyze, python_of
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError, PackageIndex
 from tests.fakes.index import FakePackageIndex, UnavailablePackageIndex, release
+from tests.fakes.knowledge import knowledge
 from tests.fakes.workspace import FakeWorkspace
 
 LOG = """\
@@ -27,7 +28,11 @@ def analyzed(
     workspace = FakeWorkspace(files)
     before = dict(workspace.files)
     sources = [LogSource(name="service", text=log)]
-    result = analyze(sources=sources, workspace=workspace, index=index or FakePackageIndex(YAML), allow=allow)
+    result = analyze(
+        sources=sources,
+        subject=Subject(workspace, allow),
+        knowledge=knowledge(index or FakePackageIndex(YAML)),
+    )
     assert workspace.files == before
     return result
 

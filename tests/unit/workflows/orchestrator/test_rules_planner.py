@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from moonmind.schemas.workflow_models import EvidenceLine, Finding
+from moonmind.schemas.workflow_models import EvidenceLine, Finding, ServiceFacts
 from moonmind.workflows.orchestrator.detectors.python_modules import BUILD_MODULE_MISSING, MODULE_MISSING, NAME_MISSING
-from moonmind.workflows.orchestrator.planners import Project, Proposal
+from moonmind.workflows.orchestrator.planners import Planning, Project, Proposal
 from moonmind.workflows.orchestrator.planners.rules import propose
-from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Release
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError, PackageIndex, Release
 from tests.fakes.index import FakePackageIndex, UnavailablePackageIndex, release
+from tests.fakes.knowledge import knowledge
 
 CLOUD = release("google-cloud-storage", modules=("google.cloud.storage", "google.cloud.storage.blob"))
 INDEX = (
@@ -32,9 +33,16 @@ def project(requirements: str = "flask\n", *files: str) -> Project:
     return Project({"requirements.txt": requirements.encode()}, files)
 
 
+def planned(
+    finding: Finding, given: Project, index: PackageIndex, instruction: str = "", python: str | None = None
+) -> Proposal:
+    planning = Planning(given, knowledge(index), ServiceFacts(python=python), instruction)
+    return propose([finding], planning)
+
+
 def proposed(finding: Finding, *releases: Release, given: Project | None = None, instruction: str = "") -> Proposal:
     index = FakePackageIndex(*(releases or INDEX))
-    return propose([finding], given or project(), index, instruction)
+    return planned(finding, given or project(), index, instruction)
 
 
 def added(proposal: Proposal) -> list[tuple[str, str | None, str | None]]:
@@ -107,7 +115,7 @@ def test_own_standard_and_misspelt_names_are_explained_and_never_asked_for(
 ) -> None:
     index = FakePackageIndex(*(release(name) for name in (module.partition(".")[0], "pricing", "requests")))
     files = ("app.py", "shop/__init__.py", "shop/helper_of_shop.py", "src/pricing/__init__.py", "price.py")
-    proposal = propose([missing(module, statement)], project("", *files), index)
+    proposal = planned(missing(module, statement), project("", *files), index)
     assert proposal.edits == ()
     assert reason in proposal.rationale
     assert index.asked == []
@@ -130,7 +138,7 @@ def test_a_name_that_extends_a_listed_one_is_no_misspelling() -> None:
 def test_the_projects_own_name_is_its_own_module() -> None:
     given = Project({"requirements.txt": b"", "pyproject.toml": b'[project]\nname = "Corner-Shop"\n'}, ())
     index = FakePackageIndex(release("corner-shop"))
-    assert "belongs to the service itself" in propose([missing("corner_shop")], given, index).rationale
+    assert "belongs to the service itself" in planned(missing("corner_shop"), given, index).rationale
     assert index.asked == []
 
 
@@ -189,7 +197,7 @@ def test_a_copy_packed_under_a_longer_name_does_not_stand_against_the_owner() ->
 def test_members_of_a_namespace_are_not_asked_one_by_one() -> None:
     index = FakePackageIndex(release("azure-storage-fileshare", modules=("azure.storage.fileshare",)))
     finding = missing("azure", "from azure.storage.fileshare import ShareClient")
-    assert added(propose([finding], project(), index)) == [("requirements.txt", "azure-storage-fileshare", None)]
+    assert added(planned(finding, project(), index)) == [("requirements.txt", "azure-storage-fileshare", None)]
     assert index.asked == ["azure", "azure-storage", "azure-storage-fileshare"]
 
 
@@ -211,9 +219,7 @@ def test_the_version_is_written_as_the_files_others_are(requirements: str, versi
 
 
 def test_a_constraint_already_says_which_version() -> None:
-    given = Project(
-        {"requirements.txt": b"-c limits.txt\nflask==3.0.0\n", "limits.txt": b"humanize==4.1.0\n"}, (), None, None
-    )
+    given = Project({"requirements.txt": b"-c limits.txt\nflask==3.0.0\n", "limits.txt": b"humanize==4.1.0\n"}, ())
     assert added(proposed(missing("humanize"), given=given)) == [("requirements.txt", "humanize", None)]
 
 
@@ -227,9 +233,9 @@ def test_a_constraint_already_says_which_version() -> None:
     ],
 )
 def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: str) -> None:
-    given = Project({path: text.encode() for path, text in manifests.items()}, (), None, "3.11")
+    given = Project({path: text.encode() for path, text in manifests.items()}, ())
     index = FakePackageIndex(*INDEX)
-    proposal = propose([missing("yaml")], given, index)
+    proposal = planned(missing("yaml"), given, index, python="3.11")
     assert proposal.edits == ()
     assert reason in proposal.rationale
     assert index.asked == []
@@ -280,7 +286,7 @@ def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: 
 def test_the_line_goes_where_the_service_installs_from(
     manifests: dict[str, str], install: str | None, file: str
 ) -> None:
-    given = Project({path: text.encode() for path, text in manifests.items()}, (), install, None)
+    given = Project({path: text.encode() for path, text in manifests.items()}, (), install)
     assert [edit.file for edit in proposed(missing("yaml"), given=given).edits] == [file]
 
 
@@ -307,4 +313,4 @@ def test_other_kinds_are_explained(kind: str) -> None:
 
 def test_an_index_that_does_not_answer_is_no_decision() -> None:
     with pytest.raises(IndexUnavailableError):
-        propose([missing("yaml")], project(), UnavailablePackageIndex())
+        planned(missing("yaml"), project(), UnavailablePackageIndex())
