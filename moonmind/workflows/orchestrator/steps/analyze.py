@@ -4,6 +4,7 @@ the run's own folder."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import (
@@ -72,6 +73,7 @@ def _analyze(step: StepContext) -> Analysis:
         knowledge=step.knowledge,
         instruction=step.run.instruction,
         planners=step.planners,
+        now=datetime.now(UTC),
     )
     for finding in analysis.findings:
         step.say(f"found {finding.kind}: {finding.summary}")
