@@ -182,11 +182,10 @@ def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -
     if not _resembles(release.name, wanted.module):
         return "nobody has reviewed it and its name is quite another"
     offers = asking.index.offers(release.name, python=asking.python)
-    if (reason := doubt_about(release, offers, now=asking.now)) is not None:
-        return f"nobody has reviewed it and {reason}"
     if (meant := meant_by(wanted.missing)) and not is_long_lived(offers, now=asking.now):
         return f"the name looks like a misspelling of `{meant}`"
-    return None
+    reason = doubt_about(release, offers, now=asking.now)
+    return f"nobody has reviewed it and {reason}" if reason else None
 
 
 def _resembles(distribution: str, module: str) -> bool:
