@@ -35,7 +35,7 @@ class PipPackageIndex:
             contents = self._read(link)
             if contents is not None and _allows(contents.requires_python, python or self._pip.python_version):
                 name = contents.name or distribution
-                return Release(name.lower(), str(link.version), contents.modules, releases, link.filename)
+                return Release(name.lower(), str(link.version), contents.modules, releases)
         return None
 
     def offers(self, distribution: str, *, python: str | None) -> tuple[Offer, ...]:
