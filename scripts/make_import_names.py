@@ -23,7 +23,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from import_sources import Source
+from import_sources import Pair, Source
 from import_sources.debian import read_debian
 from import_sources.lists import read_lists
 from packaging.utils import canonicalize_name
@@ -36,24 +36,37 @@ WEIGHTS = {"seen": SEEN, "reviewed": REVIEWED, "collected": HINTED}
 ENOUGH_TO_NAME = 2
 """Sources, hints apart, that name a distribution which may stand in for the choice."""
 
+Fact = tuple[Source, Pair]
+
 Votes = Mapping[str, frozenset[Source]]
 """By distribution, who names it for one import."""
 
 
 def main() -> None:
     """Fetch the sources, weigh them, write the file."""
-    votes: dict[str, dict[str, frozenset[Source]]] = {}
-    sources: dict[str, Source] = {}
-    for source, (name, distribution) in (*read_debian(), *read_lists()):
-        sources.setdefault(source.package, source)
-        if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names:
-            named = votes.setdefault(name, {})
-            key = canonicalize_name(distribution)
-            named[key] = named.get(key, frozenset()) | {source}
-    names = {name: named for name, named in votes.items() if not is_namespace(name, votes)}
-    entries = {name: weigh(name, named) for name, named in names.items()}
-    TARGET.write_text(_document(entries, list(sources.values())), encoding="utf-8")
+    facts = read_facts()
+    sources = {source.package: source for source, _ in reversed(facts)}
+    entries = weigh_all(facts)
+    TARGET.write_text(_document(entries, list(reversed(sources.values()))), encoding="utf-8")
     print(f"{TARGET.name}: {len(entries)} names, {sum(bool(entry.get('sure')) for entry in entries.values())} sure")
+
+
+def read_facts() -> list[Fact]:
+    """What every source says, of names that can be imported and are not Python's own."""
+    return [
+        (source, (name, canonicalize_name(distribution)))
+        for source, (name, distribution) in (*read_debian(), *read_lists())
+        if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names
+    ]
+
+
+def weigh_all(facts: Iterable[Fact]) -> dict[str, dict[str, object]]:
+    """The entries of all names."""
+    votes: dict[str, dict[str, frozenset[Source]]] = {}
+    for source, (name, distribution) in facts:
+        named = votes.setdefault(name, {})
+        named[distribution] = named.get(distribution, frozenset()) | {source}
+    return {name: weigh(name, named) for name, named in votes.items() if not is_namespace(name, votes)}
 
 
 def is_namespace(name: str, votes: Mapping[str, Votes]) -> bool:

@@ -90,13 +90,13 @@ def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | 
 
 def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) -> Chosen | None:
     choice = known.choice or ""
-    provided = _find(choice, wanted, asking)
+    provided = find_provided(choice, wanted, asking)
     if provided is None:
         _refuse_elsewhere(wanted, choice, asking)
         return None
     why = f"named by {', '.join(known.by)}"
     if _must_be_built(provided.release):
-        others = [other for name in known.also if (other := _find(name, wanted, asking))]
+        others = [other for name in known.also if (other := find_provided(name, wanted, asking))]
         built = [other for other in others if other.lost_in is None and not _must_be_built(other.release)]
         if len(built) == 1:
             source = f"named by several lists; {choice} provides it too, but would have to be built"
@@ -107,7 +107,7 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
 
 
-def _find(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
+def find_provided(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
     """A release that provides the whole path; else the newest, when that has at least what is missing."""
     found = find_release(name, lambda release: _provides_enough(release, wanted), asking.index, python=asking.python)
     if found is not None:

@@ -25,6 +25,11 @@ class KnownName:
     also: tuple[str, ...] = ()
 
     @property
+    def is_widely_known(self) -> bool:
+        """True when more than one source names the choice: most people who use the name mean that distribution."""
+        return self.sure and len(self.by) > 1
+
+    @property
     def is_named_for_the_index(self) -> bool:
         """True when a source that uses the index's own names says so; Debian's names are mostly, not always, those."""
         return self.sure and bool(set(self.by) - {"debian"})
