@@ -90,7 +90,7 @@ def specifier(listed: Sequence[Listed], name: str, version: str, *, below: str |
 
 
 def pin_below(one: Listed, version: str, below: str) -> str:
-    """How a listed distribution is kept below a version, in the way it is listed: another pin, or another upper bound."""
+    """How a listed distribution is kept below a version, in the way it is listed: another pin, or an upper bound."""
     if _style(one.requirement) == "==":
         return f"=={version}"
     lower = [str(part) for part in one.requirement.specifier if part.operator in (">=", ">", "!=")]

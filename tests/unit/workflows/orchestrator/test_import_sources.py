@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -13,9 +12,9 @@ SCRIPTS = Path(__file__).parents[4] / "scripts"
 
 
 @pytest.fixture
-def sources(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def sources(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    yield import_module("import_sources")
+    return import_module("import_sources")
 
 
 @pytest.fixture
