@@ -42,10 +42,12 @@ _PYTHON_VERSION = re.compile(r"^(?:cpython-)?(?P<version>3\.\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What the run did in its earlier rounds: the edits, and the files as they were before all of them."""
+    """What the run did in its earlier rounds: the edits, the files as they were before all of them, and the failures
+    that it planned for (`key_of`)."""
 
     edits: tuple[Edit, ...] = ()
     before: Mapping[str, bytes | None] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +79,11 @@ def analyze(
     The edits of an earlier round are part of the result: a plan is always the whole change. Raises
     IndexUnavailableError when the decision needs an index that does not answer.
     """
-    findings = detect(sources)
+    detected = detect(sources)
+    findings = [finding for finding in detected if key_of(finding) not in subject.earlier.seen]
     if not findings:
-        return Analysis(decision="none")
+        again = "; ".join(f"{finding.summary}, as before" for finding in detected)
+        return Analysis(decision="none", rationale=again or None)
     project = _read_project(subject)
     remembered = [one for finding in findings for one in remember(finding)]
     planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered)
@@ -90,6 +94,12 @@ def analyze(
             return analysis
         explained = explained if explained.findings else analysis
     return explained
+
+
+def key_of(finding: Finding) -> str:
+    """What makes two findings the same failure: a digest, since a log may hold secrets."""
+    said = "\n".join((finding.kind, finding.subject or "", finding.summary))
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def python_of(workspace: Workspace) -> str | None:
@@ -153,6 +163,7 @@ def _whole_change(
     found = {edit.file: earlier[edit.file] if edit.file in earlier else now(edit.file) for edit in edits}
     before = {path: content for path, content in found.items() if content is not None}
     after = apply_edits(before, edits)
+    after |= {path: content for path, content in earlier.items() if path not in after and content is not None}
     return Analysis(
         decision="edit",
         findings=tuple(findings),
