@@ -10,6 +10,7 @@ from moonmind.schemas.workflow_models import Analysis, LogSource, ServiceFacts, 
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
 from moonmind.workflows.orchestrator.analysis import Earlier, Subject, imported_modules, key_of, python_of
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
+from moonmind.workflows.orchestrator.analysis_log import analysis_told, sources_told
 from moonmind.workflows.orchestrator.edits import changed_lines
 from moonmind.workflows.orchestrator.ports import EngineUnavailableError, StepFailedError
 from moonmind.workflows.orchestrator.steps.context import Setback, StepContext, StepResult
@@ -86,8 +87,8 @@ def _describe(step: StepContext, state: ServiceState, complaints: list[str]) -> 
 
 
 def _analyze(step: StepContext, sources: list[LogSource]) -> Analysis:
-    for source in sources:
-        step.say(f"--- {source.name} ---\n{source.text}\n--- end of {source.name} ---")
+    for line in sources_told(sources):
+        step.say(line)
     profile = step.profile
     analysis = analyze_evidence(
         sources=sources,
@@ -102,13 +103,8 @@ def _analyze(step: StepContext, sources: list[LogSource]) -> Analysis:
         instruction=step.run.instruction,
         planners=step.planners,
     )
-    for finding in analysis.findings:
-        step.say(f"found {finding.kind}: {finding.summary}")
-        for line in finding.evidence:
-            step.say(f"  {line.source}:{line.line}: {line.text}")
-    for edit in analysis.edits:
-        if edit.proof:
-            step.say(f"proof of {edit.name}: {edit.proof}")
+    for line in analysis_told(analysis):
+        step.say(line)
     return analysis
 
 
