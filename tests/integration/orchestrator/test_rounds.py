@@ -307,3 +307,16 @@ def test_a_run_that_only_restarts_never_plans_a_change(house: House) -> None:
     assert detail["status"] == "rolled_back"
     assert attempts(house, run, "analyze") == 1
     assert StepName.PATCH in statuses(detail)
+
+
+def test_what_is_listed_and_not_installed_is_repaired_by_building_anew(house: House) -> None:
+    house.manifest.write_bytes(BROKEN + b"python-dateutil\npyyaml\nattrs\n")
+    run = house.submit()
+    house.deliver()
+    detail = house.detail(run)
+    assert (detail["status"], detail["action_plan"]["version"]) == ("succeeded", 1)
+    assert house.runtime.calls.count("build") == 1
+    preview = house.submit(dry_run=True)
+    house.runtime.running = BROKEN.decode()
+    house.deliver()
+    assert "already lists" in house.detail(preview)["failure"]["reason"]

@@ -48,10 +48,14 @@ def _first_round(step: StepContext) -> StepResult:
         keep_plan(step, step.plan)
         asked = "restart" if is_skipped(step.plan, StepName.BUILD) else "rebuild"
         return StepResult(f"nothing to edit: asked to {asked}")
-    analysis = _analyze(step, first_sources(step, state))
+    analysis = _analyze(step, first_sources(step, state), "; ".join(complaints))
     if analysis.decision == "none" and state.status == "absent" and not step.run.dry_run:
         keep_plan(step, step.plan)
         return StepResult("it was never built or started here: building it will tell what is wrong")
+    if analysis.rebuild and not step.run.dry_run:
+        keep_plan(step, step.plan)
+        _remember_seen(step, analysis)
+        return StepResult(f"nothing to edit, and built anew: {analysis.rationale}")
     if analysis.decision != "edit":
         raise StepFailedError("no_fix_found", _why_not(analysis, state, complaints))
     if not complaints:
@@ -61,7 +65,7 @@ def _first_round(step: StepContext) -> StepResult:
 
 def _later_round(step: StepContext, setback: Setback) -> StepResult:
     step.say(f"round {step.progress.round}, since {setback.step} failed: {setback.reason}")
-    analysis = _analyze(step, later_sources(step, setback))
+    analysis = _analyze(step, later_sources(step, setback), setback.reason)
     if analysis.decision != "edit":
         raise StepFailedError("no_fix_found", _nothing_new(analysis))
     return _planned(step, analysis)
@@ -75,9 +79,14 @@ def _planned(step: StepContext, analysis: Analysis) -> StepResult:
     assert analysis.diff is not None  # an edit has its diff
     keep_plan(step, plan, analysis.diff)
     step.say(f"plan {plan.version}, digest {plan.digest}:\n{analysis.diff}")
-    seen = [*step.progress.seen, *(key_of(finding) for finding in analysis.findings)]
-    step.progress = replace(step.progress, seen=seen)  # written down with the plan, not before it
+    _remember_seen(step, analysis)
     return StepResult(analysis.rationale or f"{len(analysis.edits)} edits", plan=plan)
+
+
+def _remember_seen(step: StepContext, analysis: Analysis) -> None:
+    """Written down with the step's outcome, not before: a crash must not make a failure look planned for."""
+    seen = [*step.progress.seen, *(key_of(finding) for finding in analysis.findings)]
+    step.progress = replace(step.progress, seen=seen)
 
 
 def _describe(step: StepContext, state: ServiceState, complaints: list[str]) -> None:
@@ -86,7 +95,7 @@ def _describe(step: StepContext, state: ServiceState, complaints: list[str]) -> 
         step.say(f"health: {complaint}")
 
 
-def _analyze(step: StepContext, sources: list[LogSource]) -> Analysis:
+def _analyze(step: StepContext, sources: list[LogSource], complaint: str) -> Analysis:
     for line in sources_told(sources):
         step.say(line)
     profile = step.profile
@@ -102,6 +111,7 @@ def _analyze(step: StepContext, sources: list[LogSource]) -> Analysis:
         knowledge=step.knowledge,
         instruction=step.run.instruction,
         planners=step.planners,
+        complaint=complaint,
     )
     for line in analysis_told(analysis):
         step.say(line)
