@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes read of each log; of a longer one the end counts, since the last failure does."""
 
-DEFAULT_ALLOW = ("requirements*.txt", "requirements/*.txt", "pyproject.toml", "Dockerfile")
+DEFAULT_ALLOW = (
+    *("requirements*.txt", "requirements/*.txt", "*requirements.txt", "requirements*.in", "constraints*.txt"),
+    *("pyproject.toml", "uv.lock", "poetry.lock"),
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json"),
+    *("Dockerfile*", "*.Dockerfile", "docker/Dockerfile*"),
+)
+"""Without a profile: manifests, their lock files, and Dockerfiles."""
+
 UNREACHABLE = 3
 
 
