@@ -122,7 +122,10 @@ def _as_data(decision: Analysis) -> dict[str, Any]:
         "findings": [
             finding.model_dump(mode="json", include={"kind", "summary", "evidence"}) for finding in decision.findings
         ],
-        "edits": [edit.model_dump(mode="json") for edit in decision.edits],
+        "edits": [
+            edit.model_dump(mode="json", include={"kind", "file", "name", "version", "reason"})
+            for edit in decision.edits
+        ],
         "diff": decision.diff,
     }
 
