@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
@@ -17,7 +19,8 @@ import pytest
 
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex, remote_file
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
-from moonmind.workflows.orchestrator.ports import IndexUnavailableError
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Offer, PackageIndex, Release
+from tests.fakes.index import FakePackageIndex
 
 Files = dict[str, bytes]
 
@@ -74,8 +77,39 @@ FILES: Files = {
     **source("in-src", "0.3", {**code("src/in_src/__init__.py"), "src/in_src.egg-info/top_level.txt": b"in_src\n"}),
     **source("renamed", "0.3", {**code("lib/__init__.py", "lib/extras.py"), "r.egg-info/top_level.txt": b"renamed\n"}),
     "broken-1.0-py3-none-any.whl": b"this is no archive",
+    **wheel("history", "1.0", {"history.py": b"def old(): ...\ndef kept(): ...\n", "history_beside.py": b""}),
+    **wheel("history", "1.5", code("history.py")),
+    **wheel("history", "2.0", {"history.py": b"def kept(): ...\n"}),
+    **wheel("history", "2.1rc1", code("history.py")),
+    **wheel("history", "3.0", code("history.py")),
+    **source("from-source", "0.2", {"src/from_source/__init__.py": b"HERE = 1\n", "from_source.py": b"THERE = 1\n"}),
     **wheel("large", "1.0", {"large/__init__.py": b"", "large/weights.bin": Random(1).randbytes(1_000_000)}),
 }
+
+
+SAID: dict[str, dict[str, str]] = {
+    "history-1.0-py3-none-any.whl": {"upload-time": "2020-01-01T00:00:00Z"},
+    "history-1.5-py3-none-any.whl": {"yanked": "it <b>lost</b> files"},
+    "history-2.0-py3-none-any.whl": {"requires-python": ">=3.8"},
+    "history-3.0-py3-none-any.whl": {"requires-python": ">=3.99"},
+}
+"""What the index says of some files."""
+
+
+def as_html(project: str, folder: str) -> bytes:
+    """A project's page; names of the simple repository API for HTML begin with `data-`."""
+    files = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
+    said = {
+        name: "".join(f' data-{key}="{escape(text)}"' for key, text in SAID.get(name, {}).items()) for name in files
+    }
+    links = "".join(f'<a href="{folder}{name}#sha256=00"{said[name]}>{name}</a>\n' for name in files)
+    return f"<html><body>{links}</body></html>".encode() if files else b""
+
+
+def as_json(project: str, folder: str) -> bytes:
+    files = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
+    listed = [{"filename": name, "url": f"{folder}{name}", "hashes": {}, **SAID.get(name, {})} for name in files]
+    return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "files": listed}).encode() if files else b""
 
 
 @dataclass
@@ -84,6 +118,8 @@ class Served:
 
     ranges: bool = True
     status: int | None = None
+    speaks_json: bool = False
+    asked: list[str] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
 
 
@@ -100,9 +136,12 @@ class Handler(BaseHTTPRequestHandler):
         if self.path.startswith("/files/"):
             return self._file(self.path.rpartition("/")[2])
         project = self.path.strip("/").rpartition("/")[2]
-        names = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
-        links = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in names)
-        return self._answer(200 if names else 404, f"<html><body>{links}</body></html>".encode(), "text/html")
+        self.served.asked.append(project)
+        if self.served.speaks_json and "application/vnd.pypi.simple.v1+json" in self.headers["Accept"]:
+            page, kind = as_json(project, "/files/"), "application/vnd.pypi.simple.v1+json"
+        else:
+            page, kind = as_html(project, "/files/"), "text/html"
+        return self._answer(200 if page else 404, page, kind)
 
     def _file(self, name: str) -> None:
         content = FILES[name]
@@ -159,22 +198,135 @@ def server(served: Served) -> Iterator[str]:
     server.server_close()
 
 
-@pytest.fixture(params=["http", "files"])
-def index(
-    request: pytest.FixtureRequest, tmp_path: Path, only_our_index: Callable[[str], None], server: str
-) -> PipPackageIndex:
-    if request.param == "http":
-        only_our_index(server)
+@pytest.fixture
+def serve(
+    tmp_path: Path, only_our_index: Callable[[str], None], server: str, served: Served
+) -> Callable[[str], PipPackageIndex]:
+    """The adapter over an index of one form: HTML or JSON over HTTP, or a folder of pages."""
+
+    def over(form: str) -> PipPackageIndex:
+        served.speaks_json = form == "json"
+        only_our_index(lay_out(tmp_path) if form == "files" else server)
         return PipPackageIndex()
+
+    return over
+
+
+def lay_out(folder: Path) -> str:
     for name, content in FILES.items():
+        (folder / name).write_bytes(content)
+    projects = {name.partition("-")[0].lower().replace("_", "-") for name in FILES}
+    for project in projects | {"from-source", "in-src"}:
+        (folder / "simple" / project).mkdir(parents=True)
+        (folder / "simple" / project / "index.html").write_bytes(as_html(project, "../../"))
+    return (folder / "simple").as_uri()
+
+
+@pytest.fixture(params=["http", "json", "files"])
+def index(request: pytest.FixtureRequest, serve: Callable[[str], PipPackageIndex]) -> PipPackageIndex:
+    return serve(request.param)
+
+
+FAKE = FakePackageIndex(
+    Release("history", "2.0", frozenset({"history"}), 4),
+    Release("history", "1.5", frozenset({"history"}), 4),
+    Release("history", "1.0", frozenset({"history", "history_beside"}), 4),
+    offers={
+        "history": [
+            Offer("3.0", requires_python=">=3.99", installable=False),
+            Offer("2.1rc1"),
+            Offer("2.0", requires_python=">=3.8"),
+            Offer("1.5", yanked="it <b>lost</b> files"),
+            Offer("1.0", uploaded="2020-01-01T00:00:00Z"),
+        ]
+    },
+    names={
+        ("history", "1.0", "history"): frozenset({"old", "kept"}),
+        ("history", "2.0", "history"): frozenset({"kept"}),
+    },
+)
+
+
+@pytest.fixture(params=["fake", "http", "json", "files"])
+def either(request: pytest.FixtureRequest, serve: Callable[[str], PipPackageIndex]) -> PackageIndex:
+    """The adapter and the fake of the unit tests, which must not differ in what planners build on."""
+    return FAKE if request.param == "fake" else serve(request.param)
+
+
+def test_every_version_is_offered_with_what_the_index_says_of_it(either: PackageIndex) -> None:
+    assert either.offers("History", python="3.11") == (
+        Offer("3.0", requires_python=">=3.99", installable=False),
+        Offer("2.1rc1"),
+        Offer("2.0", requires_python=">=3.8"),
+        Offer("1.5", yanked="it <b>lost</b> files"),
+        Offer("1.0", uploaded="2020-01-01T00:00:00Z"),
+    )
+    assert either.offers("nothing", python="3.11") == ()
+
+
+def test_the_newest_is_stable_not_yanked_and_for_this_python(either: PackageIndex) -> None:
+    release = either.newest("history", python="3.11")
+    assert release is not None
+    assert release.version == "2.0"
+
+
+def test_a_certain_release_is_read_a_yanked_one_too(either: PackageIndex) -> None:
+    first, yanked = either.at("history", "1.0", python="3.11"), either.at("history", "1.5", python="3.11")
+    assert first is not None
+    assert first.modules == {"history", "history_beside"}
+    assert yanked is not None
+    assert yanked.version == "1.5"
+
+
+@pytest.mark.parametrize("version", ["3.0", "0.9", "no version"])
+def test_a_release_that_is_not_there_or_not_for_this_python_is_none(either: PackageIndex, version: str) -> None:
+    assert either.at("history", version, python="3.11") is None
+
+
+def test_the_names_of_a_module_in_each_release(either: PackageIndex) -> None:
+    assert either.names("history", "1.0", "history", python="3.11") == {"old", "kept"}
+    assert either.names("history", "2.0", "history", python="3.11") == {"kept"}
+    assert either.names("history", "2.0", "history_beside", python="3.11") is None
+    assert either.names("history", "9.0", "history", python="3.11") is None
+    assert either.names("nothing", "1.0", "nothing", python="3.11") is None
+
+
+def test_names_are_read_from_a_source_distribution_below_src(index: PipPackageIndex) -> None:
+    assert index.names("from-source", "0.2", "from_source", python=None) == {"HERE"}
+
+
+def test_what_was_asked_a_moment_ago_is_not_asked_again(
+    only_our_index: Callable[[str], None], server: str, served: Served
+) -> None:
+    only_our_index(server)
+    index = PipPackageIndex()
+    for _ in range(3):
+        index.newest("history", python=None)
+        index.offers("History", python="3.8")
+        index.at("history", "1.0", python=None)
+    assert served.asked == ["history"]
+
+
+def test_a_folder_of_links_counts_beside_the_index(
+    only_our_index: Callable[[str], None], server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in wheel("history", "2.2", code("history.py")).items():
         (tmp_path / name).write_bytes(content)
-    for project in {name.partition("-")[0].lower().replace("_", "-") for name in FILES} | {"from-source", "in-src"}:
-        names = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
-        (tmp_path / "simple" / project).mkdir(parents=True)
-        links = "".join(f'<a href="../../{name}">{name}</a>' for name in names)
-        (tmp_path / "simple" / project / "index.html").write_text(f"<html><body>{links}</body></html>")
-    only_our_index((tmp_path / "simple").as_uri())
-    return PipPackageIndex()
+    only_our_index(server)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    release = PipPackageIndex().newest("history", python=None)
+    assert release is not None
+    assert release.version == "2.2"
+
+
+def test_an_unconfigured_pip_tells_its_own_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    assert PipClient().indexes == [PipClient().default_index]
+    assert PipClient().default_index.startswith("https://")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert PipClient().indexes == []
 
 
 def test_the_newest_stable_release_and_all_its_modules(index: PipPackageIndex) -> None:
