@@ -240,8 +240,8 @@ class Release:
 class Offer:
     """A version of a distribution that the index has, whether or not this Python can install it.
 
-    `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given; None:
-    it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say. `installable`:
+    `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given;
+    None: it is not. `uploaded`: its first file's time as ISO 8601, None when the index does not say. `installable`:
     there is a file that this Python on this platform takes.
     """
 
