@@ -9,10 +9,10 @@ from typing import Any
 
 from moonmind.access.keys import may
 from moonmind.schemas.approvals import ApprovalGate, Role
+from moonmind.schemas.workflow_models import RunStatus
 from moonmind.workflows.orchestrator.gates import Approver, Given, has_answered, refuse_approver, role_for, same_person
 
 Run = Mapping[str, Any]
-TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Actions:
 
 def actions_for(run: Run, gate: ApprovalGate, person: Approver, now: datetime, *, cancel_asked: bool) -> Actions:
     """By role and state. `run`: RunDetail."""
-    operates, ended = may(person.roles, "operator"), run["status"] in TERMINAL
+    operates, ended = may(person.roles, "operator"), RunStatus(run["status"]).is_terminal
     previewed = run["dry_run"] and run["status"] == "succeeded"
     asks = gate.requirement != "none"
     return Actions(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from api_service.ui.views.actions import TERMINAL
 from api_service.ui.views.times import lasted, span_of
 from api_service.ui.views.words import ANSWER, ARTIFACT, STEP_GOAL, Badge, Tone, badge_of_step, human_size
+from moonmind.schemas.workflow_models import RunStatus
 
 Run = Mapping[str, Any]
 
@@ -181,7 +181,7 @@ def duration_of(run: Run, now: datetime) -> str:
 
 def is_over(run: Run) -> bool:
     """Whether it will never change again."""
-    return run["status"] in TERMINAL
+    return RunStatus(run["status"]).is_terminal
 
 
 def _ending(run: Run) -> Callout | None:
