@@ -108,7 +108,7 @@ class House:
         with self.database.connect() as connection:
             rows = read_models.find_run(connection, run)
         assert rows
-        return run_detail(rows.run, rows.plan, rows.steps, rows.artifacts, rows.approvals, rows.gate)
+        return run_detail(rows.run, rows.plan, rows.steps, rows.artifacts, rows.approvals, rows.gate, rows.now)
 
     def events(self, run: UUID, kind: str | None = None) -> list[dict[str, Any]]:
         """What is on the run's record, in order."""

@@ -118,17 +118,6 @@ def waiting_for(run: Run) -> str:
     return f"{people} with the role {roles}{others}"
 
 
-def agreed(run: Run, now: datetime) -> list[str]:
-    """Whose yes to the plan in force counts now."""
-    digest = run["action_plan"]["digest"] if run["action_plan"] else None
-    return [
-        answer["approver"]
-        for answer in run["approvals"]
-        if answer["decision"] == "approve" and not answer["revoked_at"]
-        if answer["plan_digest"] == digest and answer["expires_at"] > now
-    ]
-
-
 def steps_of(run: Run, now: datetime) -> list[Step]:
     """The steps in order, each with its tries; open is what one wants to see."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
