@@ -73,8 +73,9 @@ def _missing(store: ArtifactStore, run: UUID, row: Mapping[str, Any]) -> str | N
     if row["size_bytes"] > LARGEST_PART:
         return TOO_LARGE
     try:
-        next(store.chunks(run, row["path"]), b"")
-        last = store.read_from(run, row["path"], max(0, row["size_bytes"] - 1), 1)
-    except (OSError, PathRefusedError):
+        size = store.size(run, row["path"])
+    except PathRefusedError:
         return GONE
-    return SHORT if row["size_bytes"] and not last else None
+    if size is None:
+        return GONE
+    return SHORT if size < row["size_bytes"] else None

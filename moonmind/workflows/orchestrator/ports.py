@@ -273,6 +273,10 @@ class ArtifactStore(Protocol):
         """A whole file, None when there is none."""
         ...
 
+    def size(self, run_id: UUID, path: str) -> int | None:
+        """How many bytes a file has now, None when there is none that can be read. Raises PathRefusedError."""
+        ...
+
     def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:
         """Up to `limit` bytes from `offset`; empty at the end."""
         ...
