@@ -11,9 +11,18 @@ from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit
 from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
-from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
+from moonmind.workflows.orchestrator.edits.diffs import DiffLine, LineKind, changed_lines, unified_diff, walk_diff
 
-__all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "unified_diff"]
+__all__ = [
+    "DiffLine",
+    "EditRefusedError",
+    "LineKind",
+    "apply_edits",
+    "changed_lines",
+    "is_listed",
+    "unified_diff",
+    "walk_diff",
+]
 
 
 class EditRefusedError(Exception):
