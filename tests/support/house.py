@@ -25,6 +25,7 @@ from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, do_task, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.clock import SkippingClock
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.runtime import FakeRuntime, always_healthy
 
@@ -80,6 +81,7 @@ class House:
             lease=30,
             step_attempts=3,
             signer=signer,
+            clock=SkippingClock(),
         )
 
     def submit(self, instruction: str = "fix the missing dependency", *, by: str = "kim", **rest: Any) -> UUID:

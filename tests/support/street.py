@@ -35,6 +35,7 @@ from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.clock import SkippingClock
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.keys import HOUSE_KEY
 from tests.fakes.runtime import FakeRuntime, always_healthy
@@ -131,6 +132,7 @@ class Street:
             lease=600,
             step_attempts=3,
             signer=HOUSE_KEY,
+            clock=SkippingClock(),
         )
         keep_configured_gates(self.tools)
 

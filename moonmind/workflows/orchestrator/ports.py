@@ -254,6 +254,18 @@ class OpenLog(LogSink, Protocol):
     def finish(self) -> tuple[ArtifactInfo, ...]: ...
 
 
+class Clock(Protocol):
+    """The time that a step has, and in which it waits for its service."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def pause(self, wait: Callable[[float], None], seconds: float) -> None:
+        """Let so much time pass by `wait`, which may raise before it is over."""
+        ...
+
+
 class ArtifactStore(Protocol):
     """Files of runs, addressed by run id and relative path; the API never sees where they lie."""
 

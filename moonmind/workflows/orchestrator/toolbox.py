@@ -8,9 +8,11 @@ from pathlib import Path
 
 from moonmind.evidence.keys import SigningKey
 from moonmind.utils.redaction import Redactor
+from moonmind.workflows.orchestrator.clock import SystemClock
 from moonmind.workflows.orchestrator.metrics import Metrics
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
+    Clock,
     CommandRunner,
     Delivery,
     HealthProbe,
@@ -43,5 +45,6 @@ class Toolbox:
     lease: float
     step_attempts: int
     signer: SigningKey
+    clock: Clock = field(default_factory=SystemClock)
     redactor: Redactor = field(default_factory=Redactor)
     tracing: Tracing = field(default_factory=NullTracing)
