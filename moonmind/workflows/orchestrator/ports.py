@@ -306,6 +306,18 @@ class OpenLog(LogSink, Protocol):
     def finish(self) -> tuple[ArtifactInfo, ...]: ...
 
 
+class Clock(Protocol):
+    """The time that a step has, and in which it waits for its service."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def pause(self, wait: Callable[[float], None], seconds: float) -> None:
+        """Let so much time pass by `wait`, which may raise before it is over."""
+        ...
+
+
 class ArtifactStore(Protocol):
     """Files of runs, addressed by run id and relative path; the API never sees where they lie."""
 
@@ -323,6 +335,10 @@ class ArtifactStore(Protocol):
 
     def get(self, run_id: UUID, path: str) -> bytes | None:
         """A whole file, None when there is none."""
+        ...
+
+    def size(self, run_id: UUID, path: str) -> int | None:
+        """How many bytes a file has now, None when there is none that can be read. Raises PathRefusedError."""
         ...
 
     def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:

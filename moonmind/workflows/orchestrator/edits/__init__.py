@@ -10,11 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit
 from moonmind.workflows.orchestrator.edits import text_replace
-from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
+from moonmind.workflows.orchestrator.edits.diffs import DiffLine, LineKind, changed_lines, unified_diff, walk_diff
 from moonmind.workflows.orchestrator.edits.refusal import EditRefusedError
 from moonmind.workflows.orchestrator.edits.requirements import REQUIREMENT_EDITORS, is_listed, refuse_unhashed
 
-__all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "refuse_unhashed", "unified_diff"]
+__all__ = [
+    "DiffLine",
+    "EditRefusedError",
+    "LineKind",
+    "apply_edits",
+    "changed_lines",
+    "is_listed",
+    "refuse_unhashed",
+    "unified_diff",
+    "walk_diff",
+]
 
 
 def apply_edits(files: Mapping[str, bytes], edits: Sequence[Edit]) -> dict[str, bytes]:
