@@ -228,13 +228,14 @@ class Release:
 
     `modules` are the dotted names of all modules and regular packages that its files hold. A namespace package (a
     folder without code of its own) is not in it: nobody provides it, only what lies below. `releases` counts the
-    versions that the index has of the distribution.
+    versions that the index has of the distribution. `file`: the name of the file that was read, which pip would take.
     """
 
     name: str
     version: str
     modules: frozenset[str]
     releases: int
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
