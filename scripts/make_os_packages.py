@@ -13,7 +13,8 @@ path, and pkg-config's files. Left out by rule, since no build names them:
 
 `fronts` are the packages that bring another one, of which a person would not ask by name: `x` for `x-common`, when `x`
 depends on it (`psql` is in postgresql-client-common, and does nothing without postgresql-client). `stands_in` are packages
-that provide another real one: their programs are an imitation, so that both are candidates.
+that provide another real one: their programs are an imitation, so that both are candidates. `runs_on`: programs written in a
+language whose own installer a service uses; Debian's run on Debian's interpreter and see nothing of the service.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ MACHINE = "x86_64-linux-gnu"
 DEEPEST = 3
 MANY = 400
 COMPILERS = "build-essential"
+INTERPRETERS = ("python3", "nodejs", "ruby")
 
 _LEFT_OUT = re.compile(r"-(?:dbg|dbgsym|cross)$|-cross-|-(?:arm|ppc|mips|riscv|s390|sparc|alpha|hppa|m68k)[\w-]*-")
 _LIBRARY = re.compile(rf"^(?P<folder>(?:usr/)?lib(?:/{MACHINE}(?:/[\w.+-]+)?)?)/(?P<name>lib[\w.+-]+\.so(?:\.\d+)*)$")
@@ -141,11 +143,13 @@ def _is_named(folder: str, name: str, size: int) -> bool:
 
 def _document(release: str, packages: Mapping[str, Mapping[str, str]], files: Files) -> dict[str, dict[str, object]]:
     owners = {one for names in files.values() for some in names.values() for one in some}
+    programs = {one for folder in files if folder.endswith("bin") for some in files[folder].values() for one in some}
     return {
         "about": {"made_by": "scripts/make_os_packages.py", "release": release, "machine": MACHINE},
         "files": {folder: {name: " ".join(sorted(some)) for name, some in names.items()} for folder, names in files.items()},
         "fronts": {one: front for one in owners if (front := _front(one, packages))},
         "stands_in": {one: " ".join(real) for one in owners if (real := _imitated(one, packages))},
+        "runs_on": {one: language for one in programs if (language := _language(one, packages))},
         "compilers": {"package": COMPILERS, "brings": " ".join(sorted(_named(packages[COMPILERS]["Depends"])))},
     }
 
@@ -165,6 +169,11 @@ def _imitated(package: str, packages: Mapping[str, Mapping[str, str]]) -> list[s
     provided = packages.get(package, {}).get("Provides", "")
     plain = {one.strip() for one in provided.split(",") if "(" not in one}
     return sorted(one for one in plain if one in packages and one != package)
+
+
+def _language(package: str, packages: Mapping[str, Mapping[str, str]]) -> str | None:
+    needed = _named(packages.get(package, {}).get("Depends", ""))
+    return next((language for language in INTERPRETERS if language in needed and language != package), None)
 
 
 def _named(relations: str) -> set[str]:

@@ -1,6 +1,7 @@
 """Applies typed edits to copies of files. Pure: bytes in, bytes out. An edit that cannot be made well is refused.
 
-`Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"), None for any version.
+`Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"), None for any version; of a
+base image it is the tag, and `name` the image without it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt, text_replace
+from moonmind.workflows.orchestrator.edits import dockerfile, pyproject_toml, requirements_txt, text_replace
 from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
+from moonmind.workflows.orchestrator.edits.dockerfile_text import NotUnderstoodError
 
 __all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "unified_diff"]
 
@@ -77,6 +79,20 @@ def _added(content: bytes, edit: Edit) -> bytes:
     return requirements_txt.add(content, requirement)
 
 
+def _add_os_package(content: bytes, edit: Edit) -> bytes:
+    try:
+        return dockerfile.add_package(content, edit.name or "", stage=edit.stage, before=edit.before)
+    except NotUnderstoodError as error:
+        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
+
+
+def _set_base_image(content: bytes, edit: Edit) -> bytes:
+    try:
+        return dockerfile.set_base_image(content, edit.name or "", edit.version or "", stage=edit.stage)
+    except NotUnderstoodError as error:
+        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
+
+
 def _is_pyproject(file: str) -> bool:
     return file.rpartition("/")[2] == "pyproject.toml"
 
@@ -84,4 +100,8 @@ def _is_pyproject(file: str) -> bool:
 Editor = Callable[[bytes, Edit], bytes]
 """A file's bytes after an edit of one kind. Raises EditRefusedError."""
 
-_EDITORS: Mapping[str, Editor] = {"requirement_add": _add_requirement}
+_EDITORS: Mapping[str, Editor] = {
+    "requirement_add": _add_requirement,
+    "os_package_add": _add_os_package,
+    "base_image_set": _set_base_image,
+}
