@@ -12,7 +12,8 @@ path, and pkg-config's files. Left out by rule, since no build names them:
   those below its first folder (Boost, kernels, Qt): a build that needs one of these needs one of the others first.
 
 `fronts` are the packages that bring another one, of which a person would not ask by name: `x` for `x-common`, when `x`
-depends on it (`psql` is in postgresql-client-common, and does nothing without postgresql-client). `stands_in` are packages
+depends on it (`psql` is in postgresql-client-common, and does nothing without postgresql-client). `namesakes` are programs
+whose package is called otherwise, and that a package of the program's name brings (`pkg-config`). `stands_in` are packages
 that provide another real one: their programs are an imitation, so that both are candidates. `runs_on`: programs written in a
 language whose own installer a service uses; Debian's run on Debian's interpreter and see nothing of the service.
 """
@@ -149,6 +150,7 @@ def _document(release: str, packages: Mapping[str, Mapping[str, str]], files: Fi
         "files": {folder: {name: " ".join(sorted(some)) for name, some in names.items()} for folder, names in files.items()},
         "fronts": {one: front for one in owners if (front := _front(one, packages))},
         "stands_in": {one: " ".join(real) for one in owners if (real := _imitated(one, packages))},
+        "namesakes": dict(_namesakes(files, packages)),
         "runs_on": {one: language for one in programs if (language := _language(one, packages))},
         "compilers": {"package": COMPILERS, "brings": " ".join(sorted(_named(packages[COMPILERS]["Depends"])))},
     }
@@ -173,7 +175,16 @@ def _imitated(package: str, packages: Mapping[str, Mapping[str, str]]) -> list[s
 
 def _language(package: str, packages: Mapping[str, Mapping[str, str]]) -> str | None:
     needed = _named(packages.get(package, {}).get("Depends", ""))
-    return next((language for language in INTERPRETERS if language in needed and language != package), None)
+    return next((one for one in INTERPRETERS if needed & {one, f"{one}-{package}"} and one != package), None)
+
+
+def _namesakes(files: Files, packages: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    """Programs with the package that holds them, where another package of the program's name depends on that one."""
+    for folder in (one for one in files if one.endswith("bin")):
+        for program, owners in files[folder].items():
+            needed = _named(packages.get(program, {}).get("Depends", ""))
+            if program not in owners and len(owners & needed) == 1:
+                yield program, (owners & needed).pop()
 
 
 def _named(relations: str) -> set[str]:
