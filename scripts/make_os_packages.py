@@ -2,20 +2,22 @@
 
     .venv/bin/python scripts/make_os_packages.py            # on a Debian with apt, which is set up for Debian's archive
 
-The facts are Debian's own: apt fetches and checks the package index and the lists of the packages' files ("Contents") of
-each release, into a folder of its own. The machine's own apt says where the archive is. Kept are the files that a build
-or a program asks for by name: shared libraries and headers where the linker and the compiler look, programs on the
+The facts are Debian's own: apt fetches and checks the package index and the lists of the packages' files ("Contents")
+of each release, into a folder of its own. The machine's own apt says where the archive is. Kept are the files that a
+build or a program asks for by name: shared libraries and headers where the linker and the compiler look, programs on the
 path, and pkg-config's files. Left out by rule, since no build names them:
 
 - packages for debugging and for other machines (`-dbg`, `-dbgsym`, `-cross`);
 - headers of the compilers' own libraries (`c++/…`) and below DEEPEST folders; of a package with more than MANY headers
   those below its first folder (Boost, kernels, Qt): a build that needs one of these needs one of the others first.
 
-`fronts` are the packages that bring another one, of which a person would not ask by name: `x` for `x-common`, when `x`
-depends on it (`psql` is in postgresql-client-common, and does nothing without postgresql-client). `namesakes` are programs
-whose package is called otherwise, and that a package of the program's name brings (`pkg-config`). `stands_in` are packages
-that provide another real one: their programs are an imitation, so that both are candidates. `runs_on`: programs written in a
-language whose own installer a service uses; Debian's run on Debian's interpreter and see nothing of the service.
+What else the file says, for the choice among packages:
+
+- `fronts`: of `x-common` the package `x` that depends on it (`psql` is in postgresql-client-common, and does nothing
+  without postgresql-client);
+- `namesakes`: programs whose package is called otherwise, and that a package of their own name brings (`pkg-config`);
+- `stands_in`: packages that provide another real one: their programs are an imitation, so that both are candidates;
+- `runs_on`: programs in a language whose own installer a service uses: Debian's see nothing of the service.
 """
 
 from __future__ import annotations
@@ -147,7 +149,9 @@ def _document(release: str, packages: Mapping[str, Mapping[str, str]], files: Fi
     programs = {one for folder in files if folder.endswith("bin") for some in files[folder].values() for one in some}
     return {
         "about": {"made_by": "scripts/make_os_packages.py", "release": release, "machine": MACHINE},
-        "files": {folder: {name: " ".join(sorted(some)) for name, some in names.items()} for folder, names in files.items()},
+        "files": {
+            folder: {name: " ".join(sorted(some)) for name, some in names.items()} for folder, names in files.items()
+        },
         "fronts": {one: front for one in owners if (front := _front(one, packages))},
         "stands_in": {one: " ".join(real) for one in owners if (real := _imitated(one, packages))},
         "namesakes": dict(_namesakes(files, packages)),
@@ -167,7 +171,7 @@ def _front(package: str, packages: Mapping[str, Mapping[str, str]]) -> str | Non
 
 
 def _imitated(package: str, packages: Mapping[str, Mapping[str, str]]) -> list[str]:
-    """Other real packages that it provides under their own name without a version, which its own successor would give."""
+    """Other real packages that it provides by name, and without a version, which a successor of theirs would give."""
     provided = packages.get(package, {}).get("Provides", "")
     plain = {one.strip() for one in provided.split(",") if "(" not in one}
     return sorted(one for one in plain if one in packages and one != package)

@@ -25,11 +25,15 @@ _OF_PYTHON = (
     re.compile(r"^Bad (?P<name>git) executable"),
 )
 _LINES = (
-    re.compile(rf"^\s*(?:\S{{1,200}}: line \d{{1,6}}|\S{{0,200}}\bsh: \d{{1,6}}|/bin/sh|/bin/bash|sh|bash|ash)(?:: \d{{1,6}})?: {_NAME}: (?:command )?not found\s*$"),
+    re.compile(
+        rf"^\s*(?:\S{{1,200}}: line \d{{1,6}}|\S{{0,200}}\bsh: \d{{1,6}}|(?:/bin/)?(?:ba|a)?sh)(?:: \d{{1,6}})?: "
+        rf"{_NAME}: (?:command )?not found\s*$"
+    ),
     re.compile(rf"^\s*(?:\S{{1,200}}: )?(?:line )?\d{{1,6}}: {_NAME}: (?:command )?not found\s*$"),
     re.compile(rf"^/usr/bin/env: [‘']{_NAME}[’']: No such file or directory"),
     re.compile(rf"\bError: spawn(?:Sync)? {_PLAIN_PATH} ENOENT"),
-    re.compile(rf"ERROR: (?:Error \[Errno 2\] No such file or directory: '\w+' while executing command \w+|Cannot find command '{_NAME}' - do you have)"),
+    re.compile(rf"ERROR: Error \[Errno 2\] No such file or directory: '{_NAME}' while executing command "),
+    re.compile(rf"ERROR: Cannot find command '{_NAME}' - do you have"),
     re.compile(rf"exec: \"{_NAME}\": executable file not found in \$PATH\"? ?while running hook"),
 )
 _NAMES = {"poppler": "pdfinfo"}
@@ -44,8 +48,8 @@ def find(lines: Sequence[Line]) -> list[Seen]:
 def _told(lines: Sequence[Line]) -> Iterator[tuple[int, Finding]]:
     places = {id(line): place for place, line in enumerate(lines)}
     for failure in read_failures(lines):
-        if found := _of_failure(failure):
-            yield places[id(failure.final.line)], found
+        if finding := _of_failure(failure):
+            yield places[id(failure.final.line)], finding
     for place, line in enumerate(lines):
         told = next((found for pattern in _LINES if (found := pattern.search(line.text))), None)
         if told and told["name"] and told["name"] not in _NOT_PROGRAMS:

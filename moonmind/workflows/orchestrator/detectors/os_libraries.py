@@ -20,7 +20,9 @@ _BARE = r"(?P<name>[A-Za-z][\w.+-]{1,80})"
 _CALLED = (
     re.compile(rf"^cannot load library '{_BARE}':"),
     re.compile(rf'^no library called "{_BARE}" was found'),
-    re.compile(rf"^(?:[Ff]ailed|[Uu]nable|[Cc]ould not|[Cc]annot) (?:to )?find (?P<name>lib[a-z][\w+-]{{1,40}})\b\.?(?:\s|$)"),
+    re.compile(
+        r"^(?:[Ff]ailed|[Uu]nable|[Cc]ould not|[Cc]annot) (?:to )?find (?P<name>lib[a-z][\w+-]{1,40})\b\.?(?:\s|$)"
+    ),
     re.compile(rf"^Unable to find {_BARE} shared library$"),
 )
 _OTHER_PROGRAMS = (

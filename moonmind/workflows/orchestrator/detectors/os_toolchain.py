@@ -16,13 +16,18 @@ PC_MISSING = "pkg_config_package_missing"
 RUST_MISSING = "rust_missing"
 
 COMPILERS = frozenset({"gcc", "cc", "c99", "clang", "g++", "c++", "clang++"})
-_TOOLS = r"(?P<name>cmake|ninja|make|pkg-config|pkgconf|pg_config|mysql_config|curl-config|[\w.+-]{2,40}-config|swig|bison|flex|nasm|autoconf|automake|libtool|meson|patchelf)"
+_TOOLS = (
+    r"(?P<name>cmake|ninja|make|pkgconf|pg_config|mysql_config|[\w.+]{2,40}-config|swig|bison|flex|nasm|autoconf|automake|"
+    r"libtool|meson|patchelf)"
+)
 _COMPILER = r"(?P<name>(?:x86_64-linux-gnu-)?(?:gcc|cc|g\+\+|c\+\+|clang|clang\+\+)(?:-\d{1,3})?)"
 
 _HEADER = re.compile(r"fatal error: (?P<name>[\w./+-]{1,120}): No such file or directory")
 _QUOTED = re.compile(r"#\s*include\s*\"")
 _PC = (
-    re.compile(r"^\s*(?:\[\d+\] )?Package '?(?P<name>[\w.+-]{1,80}?)'?(?:, required by '[^']{1,200}',)?(?: was)? not found"),
+    re.compile(
+        r"^\s*(?:\[\d+\] )?Package '?(?P<name>[\w.+-]{1,80}?)'?(?:, required by '[^']{1,200}',)?(?: was)? not found"
+    ),
     re.compile(r"^\s*No package '(?P<name>[\w.+-]{1,80})' found"),
     re.compile(r"ERROR: Dependency \"(?P<name>[\w.+-]{1,80})\" not found, tried pkgconfig"),
 )
@@ -38,15 +43,32 @@ _TABLE: tuple[tuple[str, re.Pattern[str]], ...] = (
     (COMPILER_MISSING, re.compile(rf"make(?:\[\d+\])?: {_COMPILER}: No such file or directory")),
     (COMPILER_MISSING, re.compile(r"error: linker `(?P<name>cc)` not found")),
     (TOOL_MISSING, re.compile(r"^\s*Error: (?P<name>pg_config) executable not found")),
-    (TOOL_MISSING, re.compile(r"No such file or directory: '(?P<name>[\w.+-]{2,40}-config|[a-z]{2,20}_config|pkg-config)'")),
-    (TOOL_MISSING, re.compile(rf"^\s*(?:/bin/sh|sh|/bin/bash|bash)(?:: line \d+|: \d+)?: {_TOOLS}: (?:command )?not found")),
-    (TOOL_MISSING, re.compile(rf"gyp ERR! stack Error: not found: (?P<name>make|gmake)")),
+    (
+        TOOL_MISSING,
+        re.compile(r"No such file or directory: '(?P<name>[\w.+-]{2,40}-config|[a-z]{2,20}_config|pkg-config)'"),
+    ),
+    (
+        TOOL_MISSING,
+        re.compile(rf"^\s*(?:/bin/sh|sh|/bin/bash|bash)(?:: line \d+|: \d+)?: {_TOOLS}: (?:command )?not found"),
+    ),
+    (TOOL_MISSING, re.compile(r"gyp ERR! stack Error: not found: (?P<name>make|gmake)")),
     (TOOL_MISSING, re.compile(r"gyp ERR! (?:find |stack Error: Could not find any )(?P<name>Python)\b")),
     (TOOL_MISSING, re.compile(r"(?:RuntimeError|error|Error): (?P<name>CMake) must be installed")),
-    (TOOL_MISSING, re.compile(r"(?P<name>swig)(?:\.exe)? ?: (?:command )?not found|error: command '(?P<other>swig)' failed: No such")),
+    (
+        TOOL_MISSING,
+        re.compile(
+            r"(?P<name>swig)(?:\.exe)? ?: (?:command )?not found|error: command '(?P<other>swig)' failed: No such"
+        ),
+    ),
     (RUST_MISSING, re.compile(r"error: can't find (?P<name>Rust) compiler")),
+    (RUST_MISSING, re.compile(r"^\s*(?P<name>Rust) not found, installing into a temporary directory")),
     (RUST_MISSING, re.compile(r"(?P<name>Cargo), the Rust package manager, is not installed or is not on PATH")),
-    (RUST_MISSING, re.compile(r"^\s*(?:/bin/sh|sh|/bin/bash|bash)(?:: line \d+|: \d+)?: (?P<name>cargo|rustc): (?:command )?not found")),
+    (
+        RUST_MISSING,
+        re.compile(
+            r"^\s*(?:/bin/sh|sh|/bin/bash|bash)(?:: line \d+|: \d+)?: (?P<name>cargo|rustc): (?:command )?not found"
+        ),
+    ),
 )
 _WORDS = {
     HEADER_MISSING: "the header `{}` is not there",
@@ -55,7 +77,14 @@ _WORDS = {
     PC_MISSING: "pkg-config knows no package `{}`",
     RUST_MISSING: "a package is compiled from Rust, and there is no Rust compiler",
 }
-_NAMES = {"Python": "python3", "CMake": "cmake", "gmake": "make", "pkgconf": "pkg-config", "$PATH": "cc", "cc1plus": "g++"}
+_NAMES = {
+    "Python": "python3",
+    "CMake": "cmake",
+    "gmake": "make",
+    "pkgconf": "pkg-config",
+    "$PATH": "cc",
+    "cc1plus": "g++",
+}
 """What the message means by a name of its own."""
 
 

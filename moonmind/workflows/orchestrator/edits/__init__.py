@@ -1,7 +1,7 @@
 """Applies typed edits to copies of files. Pure: bytes in, bytes out. An edit that cannot be made well is refused.
 
-`Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"), None for any version; of a
-base image it is the tag, and `name` the image without it.
+`Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"), None for any version. Of
+a base image it is the tag, and `name` the image without it.
 """
 
 from __future__ import annotations

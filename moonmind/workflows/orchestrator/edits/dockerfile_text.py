@@ -1,4 +1,4 @@
-"""A Dockerfile as its instructions and stages, with the physical lines that each takes. What is not understood is refused.
+"""A Dockerfile as instructions and stages, with the physical lines that each takes. What is not understood is refused.
 
 The format is Docker's ("Dockerfile reference"): a line that ends with a backslash goes on, comment lines within an
 instruction are no part of it, and a here-document belongs to its instruction.

@@ -14,7 +14,9 @@ from moonmind.workflows.orchestrator.edits.dockerfile_text import (
 )
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project
 
-_CODENAME = re.compile(r"(?:^|[-:.])(?P<codename>bookworm|trixie|bullseye|buster|sid|noble|jammy|focal|alpine)(?=$|[-.\d])")
+_CODENAME = re.compile(
+    r"(?:^|[-:.])(?P<codename>bookworm|trixie|bullseye|buster|sid|noble|jammy|focal|alpine)(?=$|[-.\d])"
+)
 _DEBIAN = {"12": "bookworm", "13": "trixie", "11": "bullseye"}
 _UBUNTU = frozenset({"noble", "jammy", "focal"})
 
@@ -41,7 +43,9 @@ class Site:
 def site_of(finding: Finding, planning: Planning) -> Site:
     """The stage whose instruction failed, else the last one of the image. Raises NoSafeEditError."""
     if planning.project.install is not None:
-        raise NoSafeEditError("the service runs on this machine itself: its administrator installs what the system lacks")
+        raise NoSafeEditError(
+            "the service runs on this machine itself: its administrator installs what the system lacks"
+        )
     before = finding.details.get("before")
     read = read_dockerfiles(planning.project)
     sites = [site for file, dockerfile in read.items() for site in _sites(file, dockerfile, finding, planning)]
@@ -49,7 +53,9 @@ def site_of(finding: Finding, planning: Planning) -> Site:
         sites = [site for site in sites if site.file == "Dockerfile"]
     if len(sites) != 1:
         what = f"`{before}`" if before else "the service's image"
-        raise NoSafeEditError(f"{len(sites) or 'no'} places in Dockerfiles of the workspace make {what}: it is not clear which")
+        raise NoSafeEditError(
+            f"{len(sites) or 'no'} places in Dockerfiles of the workspace make {what}: it is not clear which"
+        )
     return sites[0]
 
 

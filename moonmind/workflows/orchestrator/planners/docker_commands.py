@@ -1,4 +1,4 @@
-"""What a container starts: a command or script by another name, or one that may not be executed; and apt without lists."""
+"""What a container starts, misspelt or not executable; and apt that installs without its lists of packages."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def correct_script(finding: Finding, planning: Planning) -> list[Edit]:
     meant = only_near(name, (posixpath.basename(one) for one in beside))
     own = site.dockerfile.of_stage(site.stage.number)
     if meant is None or not any(brings(one, posixpath.join(parent, meant)) for one in own):
-        raise NoSafeEditError(f"{finding.summary}, nor just one file of a near name that is copied: correct the command")
+        raise NoSafeEditError(
+            f"{finding.summary}, nor just one file of a near name that is copied: correct the command"
+        )
     why = f"the image has no `{name}`; the only file of a near name is `{meant}`"
     for old in (finding.subject or "", path, name):
         if any(old in one.text for one in _starts(site)):
@@ -81,7 +83,9 @@ def make_executable(finding: Finding, planning: Planning) -> list[Edit]:
     own = site.dockerfile.of_stage(site.stage.number)
     place, script = _brought(own, whole, site, planning)
     if not (planning.project.read(script) or b"").startswith(b"#!"):
-        raise NoSafeEditError(f"{finding.summary}, and `{script}` has no `#!` line: executable alone it would not start either")
+        raise NoSafeEditError(
+            f"{finding.summary}, and `{script}` has no `#!` line: executable alone it would not start either"
+        )
     user = site.dockerfile.user(site.stage, place.end)
     run = f"RUN chmod +x {whole}"
     lines = ["USER root", run, f"USER {user}"] if user else [run]
@@ -116,7 +120,9 @@ def fetch_lists(finding: Finding, planning: Planning) -> list[Edit]:
     own = site.dockerfile.of_stage(site.stage.number)
     run = next((one for one in own if one.words == site.before), None)
     if run is None or re.search(r"\bapt(?:-get)? (?:-\S+ )*update\b", run.words):
-        raise NoSafeEditError(f"{finding.summary}, although Debian {debian.name} has it: see what its sources of packages are")
+        raise NoSafeEditError(
+            f"{finding.summary}, although Debian {debian.name} has it: see what its sources of packages are"
+        )
     apt = _INSTALL.search(run.words)
     why = f"the RUN installs {name} without fetching apt's lists of packages first; Debian {debian.name} has {name}"
     if apt is None:
@@ -153,7 +159,9 @@ def _brought(own: Sequence[Instruction], whole: str, site: Site, planning: Plann
                 candidates.add(source)
             if found := next((path for path in sorted(candidates) if path in planning.project.files), None):
                 return one, found
-    raise NoSafeEditError(f"no COPY of {site.file} brings `{whole}` from the workspace: make it executable where it comes from")
+    raise NoSafeEditError(
+        f"no COPY of {site.file} brings `{whole}` from the workspace: make it executable where it comes from"
+    )
 
 
 REMEDIES: Mapping[str, Remedy] = {
@@ -164,8 +172,8 @@ REMEDIES: Mapping[str, Remedy] = {
     docker.OS_PACKAGE_UNKNOWN: fetch_lists,
 }
 EXPLAINED: Mapping[str, str] = {
-    docker.EXEC_FORMAT: "a script needs a first line `#!` with its interpreter; a program needs a build for this machine",
-    docker.INTERPRETER_MISSING: "its `#!` line ends with a carriage return (Windows line ends) or names a program that the image "
-    "has not: convert the file's line ends, and keep them by `*.sh text eol=lf` in .gitattributes",
+    docker.EXEC_FORMAT: "a script needs a first line `#!` with its interpreter, a program a build for this machine",
+    docker.INTERPRETER_MISSING: "its `#!` line ends with a carriage return (Windows line ends) or names a program that "
+    "the image has not: convert the file's line ends, and keep them by `*.sh text eol=lf` in .gitattributes",
     docker.DOCKERFILE_MISSING: "add a Dockerfile there, or correct the path in the Compose file",
 }

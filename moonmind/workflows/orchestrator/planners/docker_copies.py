@@ -32,13 +32,18 @@ def correct_source(finding: Finding, planning: Planning) -> list[Edit]:
         _refuse_ignored(path, project)
         raise NoSafeEditError(f"{finding.summary}, yet the workspace has it: the build's context is another folder")
     found = [
-        (file, one) for file, read in read_dockerfiles(project).items() for one in read.instructions if path in copied(one)[0]
+        (file, one)
+        for file, read in read_dockerfiles(project).items()
+        for one in read.instructions
+        if path in copied(one)[0]
     ]
     if not found:
         raise NoSafeEditError(f"{finding.summary}: no COPY of a Dockerfile of the workspace names it")
     meant = _meant(path, project)
     if meant is None:
-        raise NoSafeEditError(f"{finding.summary}, nor just one file that could be meant: correct the COPY, or add the file")
+        raise NoSafeEditError(
+            f"{finding.summary}, nor just one file that could be meant: correct the COPY, or add the file"
+        )
     file = found[0][0]
     why = f"the workspace has no `{path}`; the only file that can be meant is `{meant}`"
     return word_replaced(project, file, [one for name, one in found if name == file], path, meant, why)
@@ -56,7 +61,9 @@ def copy_manifest(finding: Finding, planning: Planning) -> list[Edit]:
         return _copied_before(site, run, named, path, planning.project)
     meant = _meant(path, planning.project)
     if meant is None:
-        raise NoSafeEditError(f"{finding.summary}, nor is there just one file that could be meant: correct the RUN, or add it")
+        raise NoSafeEditError(
+            f"{finding.summary}, nor is there just one file that could be meant: correct the RUN, or add it"
+        )
     _refuse_ignored(meant, planning.project)
     if posixpath.dirname(meant) == posixpath.dirname(path) and _is_brought(site, run, meant):
         why = f"the workspace has no `{path}`; the only file that can be meant is `{meant}`"
@@ -68,7 +75,9 @@ def copy_manifest(finding: Finding, planning: Planning) -> list[Edit]:
 def _copied_before(site: Site, run: Instruction, named: str, path: str, project: Project) -> list[Edit]:
     _refuse_ignored(path, project)
     if _is_brought(site, run, path):
-        raise NoSafeEditError(f"`{path}` is copied before the RUN, but to another folder than pip looks in: correct one of them")
+        raise NoSafeEditError(
+            f"`{path}` is copied before the RUN, but to another folder than pip looks in: correct one of them"
+        )
     included = [one for one in _included(path, project) if one != path]
     if included and posixpath.dirname(named) != posixpath.dirname(path):
         raise NoSafeEditError(f"`{path}` includes {', '.join(included)}: copy them all to where the RUN looks")
@@ -93,7 +102,11 @@ def _included(path: str, project: Project) -> list[str]:
         if one in found or (content := project.manifests.get(one)) is None:
             continue
         found.append(one)
-        targets = (requirements_txt.resolve(one, entry.target) for entry in requirements_txt.parse(content).entries if entry.target)
+        targets = (
+            requirements_txt.resolve(one, entry.target)
+            for entry in requirements_txt.parse(content).entries
+            if entry.target
+        )
         wanted += [target for target in targets if target]
     return found
 
@@ -122,7 +135,9 @@ def _meant(path: str, project: Project) -> str | None:
 
 def _refuse_ignored(path: str, project: Project) -> None:
     if is_ignored(path, project.manifests.get(IGNORE)):
-        raise NoSafeEditError(f"`{path}` is in the workspace, but {IGNORE} keeps it out of the build: change one of the two")
+        raise NoSafeEditError(
+            f"`{path}` is in the workspace, but {IGNORE} keeps it out of the build: change one of the two"
+        )
 
 
 REMEDIES: Mapping[str, Remedy] = {

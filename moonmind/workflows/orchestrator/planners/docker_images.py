@@ -27,12 +27,16 @@ def correct_tag(finding: Finding, planning: Planning) -> list[Edit]:
     repository, _, tag = image.rpartition(":")
     uses = _uses(planning, image)
     if not uses or not repository:
-        raise NoSafeEditError(f"{finding.summary}: no Dockerfile of the workspace names it as it is, so correct it by hand")
+        raise NoSafeEditError(
+            f"{finding.summary}: no Dockerfile of the workspace names it as it is, so correct it by hand"
+        )
     here = [one.rpartition(":")[2] for one in planning.facts.images if _plain(one).rpartition(":")[0] == repository]
     meant = only_near(tag, here)
     if meant is None:
         shown = f" (of the same image the engine has: {', '.join(sorted(here)[:6])})" if here else ""
-        raise NoSafeEditError(f"{finding.summary}, and nothing shows which tag is meant{shown}: choose one that its registry has")
+        raise NoSafeEditError(
+            f"{finding.summary}, and nothing shows which tag is meant{shown}: choose one that its registry has"
+        )
     proof = f"the engine has {repository}:{meant}, of which `{tag}` is a slip"
     return [_set(file, dockerfile, stage, meant, finding, proof) for file, dockerfile, stage in uses]
 
@@ -42,7 +46,9 @@ def newer_python(finding: Finding, planning: Planning) -> list[Edit]:
     own = own_modules((), planning.project.read("pyproject.toml")).importable
     name = canonicalize_name(finding.subject or "").replace("-", "_")
     if name not in own:
-        raise NoSafeEditError(f"{finding.summary}: it is no project of the workspace, so take a release of it for this Python")
+        raise NoSafeEditError(
+            f"{finding.summary}: it is no project of the workspace, so take a release of it for this Python"
+        )
     found = [
         (file, dockerfile, stage, parsed)
         for file, dockerfile in read_dockerfiles(planning.project).items()
@@ -80,17 +86,25 @@ def _newer(
 ) -> Edit:
     wanted, variant = _wanted(finding), parsed["variant"]
     repository = _plain(stage.image or "").rpartition(":")[0]
-    here = [_PYTHON_TAG.match(one.rpartition(":")[2]) for one in planning.facts.images if _plain(one).startswith(f"{repository}:")]
+    here = [
+        _PYTHON_TAG.match(one.rpartition(":")[2])
+        for one in planning.facts.images
+        if _plain(one).startswith(f"{repository}:")
+    ]
     fitting = [one for one in here if one and one["variant"] == variant and wanted.contains(f"{one['version']}.99")]
     if not fitting:
         raise NoSafeEditError(
-            f"{finding.summary} ({wanted}): the engine has no {repository} image of that variant that is new enough; set "
-            f"the tag in {file} to one that its registry has"
+            f"{finding.summary} ({wanted}): the engine has no {repository} image of that variant that is new enough; "
+            f"set the tag in {file} to one that its registry has"
         )
     if _names_python(dockerfile, parsed["version"]):
-        raise NoSafeEditError(f"{finding.summary} ({wanted}): {file} names python{parsed['version']} in paths as well, so change both")
+        raise NoSafeEditError(
+            f"{finding.summary} ({wanted}): {file} names python{parsed['version']} in paths as well, so change both"
+        )
     lowest = min(fitting, key=lambda one: Version(one["version"]))[0]
-    return _set(file, dockerfile, stage, lowest, finding, f"the engine has {repository}:{lowest}, which satisfies {wanted}")
+    return _set(
+        file, dockerfile, stage, lowest, finding, f"the engine has {repository}:{lowest}, which satisfies {wanted}"
+    )
 
 
 def _wanted(finding: Finding) -> SpecifierSet:

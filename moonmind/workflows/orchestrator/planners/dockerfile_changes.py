@@ -22,7 +22,9 @@ from moonmind.workflows.orchestrator.planners.spelling import is_near
 _FLAG = re.compile(r"^--\S+\s+")
 
 
-def word_replaced(project: Project, file: str, instructions: Iterable[Instruction], old: str, new: str, why: str) -> list[Edit]:
+def word_replaced(
+    project: Project, file: str, instructions: Iterable[Instruction], old: str, new: str, why: str
+) -> list[Edit]:
     """The word `old` replaced wherever it stands alone in these instructions. Raises NoSafeEditError."""
     word = re.compile(rf"(?<![\w./-]){re.escape(old)}(?![\w/-]|\.\w)")
     lines = list(_read(project, file).text.lines)
@@ -64,7 +66,11 @@ def brings(instruction: Instruction, path: str) -> bool:
 
 def work_folder(dockerfile: Dockerfile, stage: Stage, line: int) -> str:
     """The WORKDIR in force at a line of the stage; `/` when nothing sets it there."""
-    folder = "/" if stage.base is None else work_folder(dockerfile, dockerfile.stages[stage.base], len(dockerfile.text.lines))
+    folder = (
+        "/"
+        if stage.base is None
+        else work_folder(dockerfile, dockerfile.stages[stage.base], len(dockerfile.text.lines))
+    )
     for one in dockerfile.of_stage(stage.number):
         if one.keyword == "WORKDIR" and one.start < line:
             folder = posixpath.normpath(posixpath.join(folder, one.text.strip("\"'")))

@@ -1,4 +1,4 @@
-"""Which files a `.dockerignore` keeps out of a build ("Dockerignore file" in Docker's reference): the last line that fits."""
+"""Which files a `.dockerignore` keeps out of a build, as Docker's reference has it: the last line that fits counts."""
 
 from __future__ import annotations
 

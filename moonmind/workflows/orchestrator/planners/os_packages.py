@@ -1,7 +1,7 @@
-"""The kept data: which Debian package holds a library, header, program or pkg-config file (scripts/make_os_packages.py).
+"""The kept data of scripts/make_os_packages.py: which Debian package holds a library, header, program, pkg-config file.
 
-The rules of choice among several packages that hold a file are Debian's own for names (Policy 8.1: a library's package is
-called after its soname; 8.4: headers are in the `-dev` package). What they leave open is shown, and nothing is added.
+Among several packages that hold a file, Debian's own rules for names choose (Policy 8.1: a library's package is called
+after its soname; 8.4: headers are in the `-dev` package). What they leave open is shown, and nothing is added.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One release of Debian. `runs_on`: the language that a program's package is written in, for those with installers of
-    their own; `compilers`: the package that brings the compilers, and all that it brings."""
+    """One release of Debian. `runs_on`: the language that a program's package is written in, for those with their own
+    installers; `compilers`: the package that brings the compilers, and all that it brings."""
 
     name: str
     files: Mapping[str, Mapping[str, str]]
@@ -64,7 +64,7 @@ class Release:
         return _joined(self._in(deeper, file))
 
     def program(self, name: str) -> Held | None:
-        """The package that a person would ask for: the program's namesake, or see `fronts` and `stands_in` of the data."""
+        """The package that a person would ask for: the program's namesake, or by `fronts` and `stands_in`."""
         held = next(self._in(_PROGRAMS, name), None)
         if held is None:
             return None
@@ -109,11 +109,11 @@ class Release:
 
     def _called(self, name: str) -> Held | None:
         """Every library file of that name, whatever its version; `x-N` also as version N of `x`."""
-        stems = [(name.removeprefix("lib"), None)]
+        stems: list[tuple[str, str | None]] = [(name.removeprefix("lib"), None)]
         if suffixed := _SUFFIXED.match(name):
             stems.append((suffixed["stem"], suffixed["version"]))
         for stem, version in stems:
-            pattern = re.compile(rf"^lib{re.escape(stem)}\.so\.{version or r'[0-9]+'}$")
+            pattern = re.compile(rf"^lib{re.escape(stem)}\.so\.{version or '[0-9]+'}$")
             names = [one for one in self.files[_ON_LINKERS_PATH[0]] if pattern.match(one)]
             held = [found for one in names if (found := self.library(one))]
             if held:

@@ -91,8 +91,9 @@ def ground(site: Site) -> Release:
     """The kept data of the site's system. Raises NoSafeEditError."""
     if site.system is None:
         raise NoSafeEditError(
-            f"{site.file} starts from `{site.stage.image or site.stage.written}`, which does not say which system it has, and "
-            "no such image is here to look: use a tag with the release's name (`-bookworm`), or add the package yourself"
+            f"{site.file} starts from `{site.stage.image or site.stage.written}`, which does not say "
+            "which system it has, and no such image is here to look: use a tag with the release's name (`-bookworm`), or "
+            "add the package yourself"
         )
     if site.system == "alpine":
         raise NoSafeEditError(
@@ -100,7 +101,9 @@ def ground(site: Site) -> Release:
             "its package search and `apk add` it, or use the image's Debian variant"
         )
     if (found := release(site.system)) is None:
-        raise NoSafeEditError(f"no package index of {site.system} is kept here: look there for the package that has the file")
+        raise NoSafeEditError(
+            f"no package index of {site.system} is kept here: look there for the package that has the file"
+        )
     return found
 
 
@@ -111,7 +114,9 @@ def _ground(finding: Finding, planning: Planning) -> tuple[Site, Release]:
 
 def _only(held: Held | None, debian: Release, what: str) -> Held:
     if held is None:
-        raise NoSafeEditError(f"Debian {debian.name}'s package index lists no package with {what}: nothing can be added for it")
+        raise NoSafeEditError(
+            f"Debian {debian.name}'s package index lists no package with {what}: nothing can be added for it"
+        )
     if len(held.packages) > 1:
         shown = ", ".join(held.packages[:SHOWN]) + (" and more" if len(held.packages) > SHOWN else "")
         raise NoSafeEditError(f"several packages of Debian {debian.name} have {what}: {shown}. Add the right one")
@@ -182,6 +187,6 @@ REMEDIES: Mapping[str, Remedy] = {
     os_executables.PROGRAM_MISSING: add_program,
 }
 EXPLAINED: Mapping[str, str] = {
-    os_toolchain.RUST_MISSING: "take a release of the package that has a wheel for this Python and platform, or build it in a "
-    "stage from a Rust image: Debian's own Rust is often older than packages ask for",
+    os_toolchain.RUST_MISSING: "take a release of the package that has a wheel for this Python and platform, or build it "
+    "in a stage from a Rust image: Debian's own Rust is often older than packages ask for",
 }
