@@ -215,8 +215,8 @@ class ServiceFacts(Frozen):
     """What a service runs on, as far as its runtime can tell without starting anything of the service.
 
     `python`: "3.11"; `system`: "debian bookworm" (`ID` and `VERSION_CODENAME` of os-release); `node`: "20";
-    `installed`: Python distributions by normalised name, with their versions; `images`: what the engine has of the images
-    that the service is built from, as `name:tag`. None and empty: not known.
+    `installed`: Python distributions by normalised name, with their versions; `images`: what the engine has of the
+    images that the service is built from, as `name:tag`. None and empty: not known.
     """
 
     python: str | None = None

@@ -26,7 +26,7 @@ _OF_PYTHON = (
 )
 _LINES = (
     re.compile(
-        rf"^\s*(?:\S{{1,200}}: line \d{{1,6}}|\S{{0,200}}\bsh: \d{{1,6}}|(?:/bin/)?(?:ba|a)?sh)(?:: \d{{1,6}})?: "
+        rf"^\s*(?:npm error |npm ERR! )?(?:\S{{1,200}}: line \d{{1,6}}|\S{{0,200}}\bsh: \d{{1,6}}|(?:/bin/)?(?:ba|a)?sh)(?:: \d{{1,6}})?: "
         rf"{_NAME}: (?:command )?not found\s*$"
     ),
     re.compile(rf"^\s*(?:\S{{1,200}}: )?(?:line )?\d{{1,6}}: {_NAME}: (?:command )?not found\s*$"),

@@ -92,8 +92,8 @@ def ground(site: Site) -> Release:
     if site.system is None:
         raise NoSafeEditError(
             f"{site.file} starts from `{site.stage.image or site.stage.written}`, which does not say "
-            "which system it has, and no such image is here to look: use a tag with the release's name (`-bookworm`), or "
-            "add the package yourself"
+            "which system it has, and no such image is here to look: use a tag with the release's name (`-bookworm`), "
+            "or add the package yourself"
         )
     if site.system == "alpine":
         raise NoSafeEditError(
@@ -187,6 +187,6 @@ REMEDIES: Mapping[str, Remedy] = {
     os_executables.PROGRAM_MISSING: add_program,
 }
 EXPLAINED: Mapping[str, str] = {
-    os_toolchain.RUST_MISSING: "take a release of the package that has a wheel for this Python and platform, or build it "
-    "in a stage from a Rust image: Debian's own Rust is often older than packages ask for",
+    os_toolchain.RUST_MISSING: "take a release of the package that has a wheel for this Python and platform, or build "
+    "it in a stage from a Rust image: Debian's own Rust is often older than packages ask for",
 }
