@@ -52,7 +52,7 @@ _OF_BUILDS = (
         rf"^(?:COPY|ADD) failed: (?:file not found in build context or excluded by \.dockerignore: )?stat {_PATH}: "
         r"(?:file does not exist|no such file)",
     ),
-    (COPY_SOURCE_MISSING, rf"failed to compute cache key: .{{0,300}}?\"{_PATH}\":? not found"),
+    (COPY_SOURCE_MISSING, rf"failed to compute cache key: .{{0,300}}?\"/?{_PATH}\":? not found"),
     (
         INSTRUCTION_UNKNOWN,
         r"dockerfile parse error (?:on )?line \d{1,6}: unknown instruction: (?P<subject>\w{1,40})",

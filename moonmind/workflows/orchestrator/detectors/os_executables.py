@@ -26,7 +26,8 @@ _OF_PYTHON = (
 )
 _LINES = (
     re.compile(
-        rf"^\s*(?:npm error |npm ERR! )?(?:\S{{1,200}}: line \d{{1,6}}|\S{{0,200}}\bsh: \d{{1,6}}|(?:/bin/)?(?:ba|a)?sh)(?:: \d{{1,6}})?: "
+        r"^\s*(?:npm error |npm ERR! )?"
+        r"(?:\S{1,200}: line \d{1,6}|\S{0,200}\bsh: \d{1,6}|(?:/bin/)?(?:ba|a)?sh)(?:: \d{1,6})?: "
         rf"{_NAME}: (?:command )?not found\s*$"
     ),
     re.compile(rf"^\s*(?:\S{{1,200}}: )?(?:line )?\d{{1,6}}: {_NAME}: (?:command )?not found\s*$"),

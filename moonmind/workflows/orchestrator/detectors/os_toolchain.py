@@ -49,7 +49,10 @@ _TABLE: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         TOOL_MISSING,
-        re.compile(rf"^\s*(?:npm error |npm ERR! )?(?:/bin/)?(?:ba)?sh(?:: line \d+|: \d+)?: {_TOOLS}: (?:command )?not found"),
+        re.compile(
+            r"^\s*(?:npm error |npm ERR! )?(?:/bin/)?(?:ba)?sh(?:: line \d{1,6}|: \d{1,6})?: "
+            rf"{_TOOLS}: (?:command )?not found"
+        ),
     ),
     (TOOL_MISSING, re.compile(r"gyp ERR! stack Error: not found: (?P<name>make|gmake)")),
     (TOOL_MISSING, re.compile(r"gyp ERR! (?:find |stack Error: Could not find any )(?P<name>Python)\b")),

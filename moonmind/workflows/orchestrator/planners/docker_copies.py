@@ -134,7 +134,7 @@ def _meant(path: str, project: Project) -> str | None:
 
 
 def _refuse_ignored(path: str, project: Project) -> None:
-    if is_ignored(path, project.manifests.get(IGNORE)):
+    if is_ignored(path, project.read(IGNORE)):
         raise NoSafeEditError(
             f"`{path}` is in the workspace, but {IGNORE} keeps it out of the build: change one of the two"
         )
