@@ -2,6 +2,7 @@
 
 `Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"). None: any version for one
 that is added, the version it has for one that is pinned (there "" is any). A name may carry extras: "pydantic[email]".
+Of a base image `version` is the tag, and `name` the image without it.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import text_replace
+from moonmind.workflows.orchestrator.edits import dockerfile, text_replace
 from moonmind.workflows.orchestrator.edits.diffs import DiffLine, LineKind, changed_lines, unified_diff, walk_diff
+from moonmind.workflows.orchestrator.edits.dockerfile_text import NotUnderstoodError
 from moonmind.workflows.orchestrator.edits.refusal import EditRefusedError
 from moonmind.workflows.orchestrator.edits.requirements import REQUIREMENT_EDITORS, is_listed, refuse_unhashed
 
@@ -52,7 +54,25 @@ def _replace_text(content: bytes | None, edit: Edit) -> bytes:
         raise EditRefusedError(str(error)) from None
 
 
+def _add_os_package(content: bytes, edit: Edit) -> bytes:
+    try:
+        return dockerfile.add_package(content, edit.name or "", stage=edit.stage, before=edit.before)
+    except NotUnderstoodError as error:
+        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
+
+
+def _set_base_image(content: bytes, edit: Edit) -> bytes:
+    try:
+        return dockerfile.set_base_image(content, edit.name or "", edit.version or "", stage=edit.stage)
+    except NotUnderstoodError as error:
+        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
+
+
 Editor = Callable[[bytes, Edit], bytes]
 """A file's bytes after an edit of one kind. Raises EditRefusedError."""
 
-_EDITORS: Mapping[str, Editor] = {**REQUIREMENT_EDITORS}
+_EDITORS: Mapping[str, Editor] = {
+    **REQUIREMENT_EDITORS,
+    "os_package_add": _add_os_package,
+    "base_image_set": _set_base_image,
+}
