@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt, text_replace
+from moonmind.workflows.orchestrator.edits import package_json, pyproject_toml, requirements_txt, text_replace
 from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
 
 __all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "unified_diff"]
@@ -81,7 +81,30 @@ def _is_pyproject(file: str) -> bool:
     return file.rpartition("/")[2] == "pyproject.toml"
 
 
+def _npm_add(content: bytes, edit: Edit) -> bytes:
+    return _edit_package_json(package_json.add, content, edit)
+
+
+def _npm_pin(content: bytes, edit: Edit) -> bytes:
+    return _edit_package_json(package_json.pin, content, edit)
+
+
+def _edit_package_json(change: Callable[[bytes, str, str], bytes], content: bytes, edit: Edit) -> bytes:
+    if not edit.name or not edit.version:
+        raise EditRefusedError(f"{edit.file} is not edited: an npm dependency needs a name and a range")
+    try:
+        after = change(content, edit.name, edit.version)
+        package_json.read(after)
+    except package_json.NotPackageJsonError as error:
+        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
+    return after
+
+
 Editor = Callable[[bytes, Edit], bytes]
 """A file's bytes after an edit of one kind. Raises EditRefusedError."""
 
-_EDITORS: Mapping[str, Editor] = {"requirement_add": _add_requirement}
+_EDITORS: Mapping[str, Editor] = {
+    "requirement_add": _add_requirement,
+    "npm_add": _npm_add,
+    "npm_pin": _npm_pin,
+}

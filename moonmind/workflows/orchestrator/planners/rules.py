@@ -6,12 +6,28 @@ from collections.abc import Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Proposal, Remedy, python_modules
+from moonmind.workflows.orchestrator.planners import (
+    NoSafeEditError,
+    Planning,
+    Proposal,
+    Remedy,
+    explanations,
+    node_files,
+    node_packages,
+    npm,
+    python_modules,
+)
 
-REMEDIES: Mapping[str, Remedy] = {**python_modules.REMEDIES}
+REMEDIES: Mapping[str, Remedy] = {
+    **python_modules.REMEDIES,
+    **node_packages.REMEDIES,
+    **node_files.REMEDIES,
+    **npm.REMEDIES,
+}
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
+    **explanations.EXPLAINED,
     python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
     python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
