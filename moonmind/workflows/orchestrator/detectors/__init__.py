@@ -10,10 +10,15 @@ from collections.abc import Callable, Sequence
 
 from moonmind.schemas.workflow_models import Finding, LogSource
 from moonmind.workflows.orchestrator.detectors import (
+    build_networks,
     dockerfiles,
+    environment,
+    node_modules,
+    npm,
     os_executables,
     os_libraries,
     os_toolchain,
+    own_code,
     python_modules,
     tracebacks,
 )
@@ -23,12 +28,18 @@ Detector = Callable[[Sequence[Line]], list[Seen]]
 """Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
 
 DETECTORS: tuple[Detector, ...] = (
+    build_networks.find,
     python_modules.find,
     os_toolchain.find,
     os_libraries.find,
     dockerfiles.find,
     os_executables.find,
+    node_modules.find,
+    npm.find,
+    own_code.find,
+    environment.find,
     tracebacks.find_any,
+    node_modules.find_any,
 )
 """Of two findings at the same line the one of the earlier detector counts: the more specific come first."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import dockerfile, text_replace
+from moonmind.workflows.orchestrator.edits import dockerfile, package_json, text_replace
 from moonmind.workflows.orchestrator.edits.diffs import DiffLine, LineKind, changed_lines, unified_diff, walk_diff
 from moonmind.workflows.orchestrator.edits.dockerfile_text import NotUnderstoodError
 from moonmind.workflows.orchestrator.edits.refusal import EditRefusedError
@@ -68,6 +68,25 @@ def _set_base_image(content: bytes, edit: Edit) -> bytes:
         raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
 
 
+def _npm_add(content: bytes, edit: Edit) -> bytes:
+    return _edit_package_json(package_json.add, content, edit)
+
+
+def _npm_pin(content: bytes, edit: Edit) -> bytes:
+    return _edit_package_json(package_json.pin, content, edit)
+
+
+def _edit_package_json(change: Callable[[bytes, str, str], bytes], content: bytes, edit: Edit) -> bytes:
+    if not edit.name or not edit.version:
+        raise EditRefusedError(f"{edit.file} is not edited: an npm dependency needs a name and a range")
+    try:
+        after = change(content, edit.name, edit.version)
+        package_json.read(after)
+    except package_json.NotPackageJsonError as error:
+        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
+    return after
+
+
 Editor = Callable[[bytes, Edit], bytes]
 """A file's bytes after an edit of one kind. Raises EditRefusedError."""
 
@@ -75,4 +94,6 @@ _EDITORS: Mapping[str, Editor] = {
     **REQUIREMENT_EDITORS,
     "os_package_add": _add_os_package,
     "base_image_set": _set_base_image,
+    "npm_add": _npm_add,
+    "npm_pin": _npm_pin,
 }

@@ -15,6 +15,10 @@ from moonmind.workflows.orchestrator.planners import (
     docker_commands,
     docker_copies,
     docker_images,
+    explanations,
+    node_files,
+    node_packages,
+    npm,
     os_remedies,
     python_modules,
 )
@@ -25,10 +29,14 @@ REMEDIES: Mapping[str, Remedy] = {
     **docker_images.REMEDIES,
     **docker_copies.REMEDIES,
     **docker_commands.REMEDIES,
+    **node_packages.REMEDIES,
+    **node_files.REMEDIES,
+    **npm.REMEDIES,
 }
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
+    **explanations.EXPLAINED,
     python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
     python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
