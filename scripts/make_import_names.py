@@ -13,14 +13,15 @@ set up to look. The sources:
 What was seen weighs SEEN, a reviewed list REVIEWED, a hint nothing. The heaviest distribution is `sure`; of equally
 heavy ones that which is called like the import, when all others merely extend its name (`docopt-ng`) or were seen
 nowhere: the lists tell where a name is another one, and are silent where it is the same. `also` are those that two
-sources name besides. Nothing is written by hand: to take newer lists, change the versions and read the difference.
+sources name besides, `variants` those that two name together with the choice. Nothing is written by hand: to take
+newer lists, change the versions and read the difference.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 from import_sources import Pair, Source
@@ -90,9 +91,15 @@ def weigh(name: str, named: Votes) -> dict[str, object]:
         "sure": bool(choice and telling[choice]),
         "by": sorted({source.package for source in named[choice]}) if choice else [],
         "others": sorted(set(named) - {choice}),
+        "variants": _variants(choice, telling) if choice else [],
         "also": sorted(one for one in named if one != choice and len(telling[one]) >= ENOUGH_TO_NAME),
     }
     return {key: value for key, value in fields.items() if value}
+
+
+def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
+    """Those that several sources name together with the choice, and so leave open which."""
+    return sorted(one for one in telling if one != choice and len(telling[one] & telling[choice]) >= ENOUGH_TO_NAME)
 
 
 def _original(name: str, tied: list[str], named: Votes) -> str | None:
