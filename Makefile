@@ -67,6 +67,9 @@ bench-redaction: setup  ## is redaction fast enough? 100 MB at 20 MB/s on one co
 bench-failures: setup  ## are real failures decided as an expert would? asks the real indexes (ONLY=part-of-a-name; RECORD=1 keeps the answers for the tests)
 	@PYTHONPATH=. $(BIN)/python scripts/bench_failures.py $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record)
 
+bench-repair: setup  ## repair services that lack packages, beside other tools (SETS=file; LIMIT=n; TOOLS=moonmind,naive,pipreqs,pigar; INDEX=mirror: squatters included, WHEELS=folders of real wheels or FILL=1)
+	@PYTHONPATH=. $(BIN)/python scripts/bench_repair.py $(SETS) $(if $(LIMIT),--limit $(LIMIT)) $(if $(TOOLS),--tools $(TOOLS)) $(if $(INDEX),--index $(INDEX)) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FILL),--fill)
+
 openapi: setup  ## re-make the committed OpenAPI document from the code
 	@$(BIN)/python scripts/export_openapi.py
 
