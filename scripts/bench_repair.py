@@ -8,6 +8,8 @@ names and lists none. MoonMind gets one fix run over the process runtime: Postgr
 installs what the import is called; pipreqs and pigar (`scripts/repair/tools.lock`) are run on the service's folder, and
 what they list is installed. All have one Python and one index.
 
+`labels` in `--tools` installs what the labels say: how many sets can be repaired on this machine at all.
+
 Repaired: only right distributions were added by the last plan (what these bring along does not count), and every import
 that has a right one imports with them. That is checked in the environment of the run that succeeded; for a run that was
 rolled back, because another import has no package, in one that gets what its last plan adds. `wrong_packages` counts
@@ -78,7 +80,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--fill", action="store_true", help="get the right distributions' wheels by pip first")
     chosen = parser.parse_args()
     chosen.tools = chosen.tools.split(",")
-    if unknown := set(chosen.tools) - {OURS, *TOOLS}:
+    if unknown := set(chosen.tools) - {OURS, *TOOLS, *LISTERS}:
         parser.error(f"--tools: unknown: {', '.join(sorted(unknown))}")
     if chosen.limit is not None and chosen.limit < 1:
         parser.error("--limit: at least 1")
@@ -91,7 +93,7 @@ def _bench(chosen: argparse.Namespace) -> int:
         folder = stack.enter_context(temporary_folder())
         if chosen.fill:
             _fill(chosen.wheels[0], sets)
-        programs = _installed() if set(chosen.tools) & set(LISTERS) else folder
+        programs = _installed()
         index = _index(stack, chosen, sets)
         _steer(index)
         environments = Environments(UV, KEPT / f"uv-{chosen.index}", index)

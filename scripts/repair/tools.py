@@ -94,8 +94,13 @@ def _pigar(workshop: Workshop, service: Path, one: ImportSet) -> Sequence[str] |
     return listed(file.read_text("utf-8")) if file.is_file() else "pigar wrote nothing"
 
 
-LISTERS: Mapping[str, Lister] = {"pipreqs": _pipreqs, "pigar": _pigar}
-TOOLS = ("naive", *LISTERS)
+def _labels(workshop: Workshop, service: Path, one: ImportSet) -> Sequence[str]:
+    return list(dict.fromkeys(min(one.right[name]) for name in one.importable))
+
+
+LISTERS: Mapping[str, Lister] = {"pipreqs": _pipreqs, "pigar": _pigar, "labels": _labels}
+TOOLS = ("naive", "pipreqs", "pigar")
+"""Who is compared with. `labels` installs what the labels say: what can be repaired on this machine at all."""
 
 
 def _program(workshop: Workshop, program: str, *arguments: str) -> subprocess.CompletedProcess[str] | str:
