@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any, cast, get_type_hints
 
 from pydantic import TypeAdapter
@@ -38,6 +39,7 @@ NEWEST_OFFERS, OLDEST_OFFERS = 150, 10
 """Of a long list of versions so many stay, and every one that the case names."""
 _WORD = re.compile(r"[A-Za-z0-9_]+")
 _VERSION = re.compile(r"\d+(?:\.\w+)+")
+_HOST = re.compile(r"(?P<scheme>https?://)(?P<host>[A-Za-z0-9.-]+)")
 
 Answers = dict[str, Any]
 """Question to answer, as in the file."""
@@ -55,9 +57,10 @@ def recording(case: Case, real: Knowledge, answers: Answers) -> Knowledge:
         key = _key(port, method, arguments)
         try:
             answer = keep(getattr(getattr(real, port), method)(**arguments))
-        except tuple(_error_types()) as error:
-            answers[key] = {"raises": type(error).__name__, "reason": str(error)}
-            raise
+        except (UnresolvableError, LockToolError) as error:
+            reason = keep.scrubbed(str(error))
+            answers[key] = {"raises": type(error).__name__, "reason": reason}
+            raise ERRORS[type(error).__name__](reason) from None
         answers[key] = {"answer": _adapter(port, method).dump_python(answer, mode="json")}
         return answer
 
@@ -140,13 +143,10 @@ def _adapter(port: str, method: str) -> TypeAdapter[Any]:
     return TypeAdapter(get_type_hints(getattr(PORTS[port], method))["return"])
 
 
-def _error_types() -> list[type[Exception]]:
-    return [UnresolvableError, LockToolError]
-
-
 @dataclass(frozen=True, slots=True)
 class _Keeper:
-    """Cuts answers to what the words of a case can be about."""
+    """Cuts answers to what the words of a case can be about, and takes out where this machine asked: hosts that the
+    case does not name, and temporary folders."""
 
     case: Case
     text: str = field(init=False)
@@ -162,7 +162,19 @@ class _Keeper:
             return replace(answer, modules=frozenset(kept))
         if isinstance(answer, tuple) and len(answer) > NEWEST_OFFERS + OLDEST_OFFERS:
             return self._fewer(answer)
+        if isinstance(answer, Mapping):
+            return {key: self._scrubbed_file(one) for key, one in answer.items()}
         return answer
+
+    def scrubbed(self, text: str) -> str:
+        """The text without hosts and folders of this machine."""
+        text = _HOST.sub(
+            lambda found: found[0] if found["host"] in self.text else f"{found['scheme']}index.example", text
+        )
+        return text.replace(gettempdir(), "/srv/tmp")
+
+    def _scrubbed_file(self, content: Any) -> Any:
+        return self.scrubbed(content.decode("utf-8")).encode() if isinstance(content, bytes) else content
 
     def _fewer(self, offers: tuple[Any, ...]) -> tuple[Any, ...]:
         named = set(_VERSION.findall(self.text))

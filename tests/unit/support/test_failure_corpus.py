@@ -11,7 +11,7 @@ import pytest
 from moonmind.schemas.workflow_models import Analysis, Edit, Finding
 from moonmind.workflows.orchestrator.planning_ports import LockToolError, UnresolvableError
 from tests.fakes.index import FakePackageIndex, release
-from tests.fakes.knowledge import FakeResolver, knowledge
+from tests.fakes.knowledge import FakeLockTools, FakeResolver, knowledge
 from tests.support.failures import Case, CaseError, decide, judge, load_case, load_cases, summary, undecided
 from tests.support.recorded_answers import Answers, NotRecordedError, read_answers, recording, replaying, write_answers
 
@@ -166,3 +166,12 @@ def test_nothing_asked_leaves_no_file(tmp_path: Path) -> None:
     write_answers(file, {})
     assert not file.exists()
     assert read_answers(file) == {}
+
+
+def test_hosts_that_the_case_does_not_name_are_not_kept(tmp_path: Path) -> None:
+    case = put(tmp_path / "python-yaml")
+    answers: Answers = {}
+    asked = recording(case, knowledge(locks=FakeLockTools({"uv.lock": b"https://packages.internal/simple"})), answers)
+    given = asked.locks.refresh({}, {}, python=None, node=None)
+    assert given == {"uv.lock": b"https://index.example/simple"}
+    assert given == replaying(case, answers).locks.refresh({}, {}, python=None, node=None)
