@@ -22,6 +22,7 @@ from pathlib import Path
 
 from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import Version
 
 from .sets import ImportSet
 
@@ -104,6 +105,7 @@ def _real(folders: Iterable[Path], now: datetime) -> dict[str, list[File]]:
         if tags & taken:
             projects.setdefault(name, []).append(File(path.name, str(version), now - timedelta(days=30), path))
     for name, files in projects.items():
+        files.sort(key=lambda file: Version(file.version))
         older = _history(name, _top_levels_later(files[0].path), OLDER, OLDER_DAYS, now)
         files[:0] = older
     return projects
