@@ -6,15 +6,34 @@ from collections.abc import Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Proposal, Remedy, python_modules
+from moonmind.workflows.orchestrator.planners import (
+    NoSafeEditError,
+    Planning,
+    Proposal,
+    Remedy,
+    python_abi,
+    python_conflicts,
+    python_extras,
+    python_modules,
+    python_names,
+    python_pins,
+)
 
-REMEDIES: Mapping[str, Remedy] = {**python_modules.REMEDIES}
+REMEDIES: Mapping[str, Remedy] = {
+    **python_modules.REMEDIES,
+    **python_names.REMEDIES,
+    **python_conflicts.REMEDIES,
+    **python_pins.REMEDIES,
+    **python_extras.REMEDIES,
+    **python_abi.REMEDIES,
+    python.MODULE_MISSING: python_names.restore_or_add,
+}
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
-    python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
+    **python_names.EXPLAINED,
+    **python_abi.EXPLAINED,
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
-    python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
 }
 """Finding kinds that no edit of a file repairs, and what a person would do."""
 

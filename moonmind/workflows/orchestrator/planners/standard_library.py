@@ -104,6 +104,11 @@ def explain_standard(module: str) -> str | None:
     )
 
 
+def is_standard(module: str) -> bool:
+    """True when the top-level name is or was one of the standard library's."""
+    return module.partition(".")[0] in _NAMES
+
+
 def standard_name_meant(module: str) -> str | None:
     """The standard-library module that this one is a slip of, if any."""
     top = module.partition(".")[0]
