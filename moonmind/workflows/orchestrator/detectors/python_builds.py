@@ -1,7 +1,8 @@
 """The build of a distribution failed in its own Python code: it is older than the tools it is built with.
 
 What its build lacks of the system (a compiler, a header) is no such failure: only errors that a setup script of another
-time raises count. `details`: `distribution` and `version` that were built, as far as the log says; `error`, one line.
+time raises count. The subject of a missing module is that module, else the distribution. `details`: `distribution` and
+`version` that were built, as far as the log says; `error`, one line.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ ERROR_LIMIT = 160
 _OUTDATED = frozenset(
     {"AttributeError", "ImportError", "ModuleNotFoundError", "TypeError", "NameError", "SyntaxError", "KeyError"}
 )
+_NO_MODULE = re.compile(r"^No module named ['\"]?(?P<module>\w[\w.]*)")
 _BUILD_FRAME = re.compile(
     r"pip-build-env-|pyproject_hooks|setuptools[/\\]build_meta\.py|pip-install-[^/\\]+|builds-v\d+"
 )
@@ -57,10 +59,12 @@ def _is_outdated(failure: Failure) -> bool:
 
 
 def _seen(raised: Raised, lines: Sequence[Line], place: int) -> Seen:
-    kind = BUILD_MODULE_MISSING if raised.message.startswith("No module named") else BUILD_FAILED
     error = f"{raised.type}: {raised.message}"[:ERROR_LIMIT]
     name, version = _built(lines, place)
-    return Seen(_finding(kind, error, name, version, raised.evidence), raised.line)
+    finding = _finding(BUILD_FAILED, error, name, version, raised.evidence)
+    if missing := _NO_MODULE.match(raised.message):
+        finding = finding.model_copy(update={"kind": BUILD_MODULE_MISSING, "subject": missing["module"]})
+    return Seen(finding, raised.line)
 
 
 def _built(lines: Sequence[Line], place: int) -> tuple[str, str]:

@@ -49,19 +49,22 @@ def _of_chain(raised: Raised) -> re.Match[str] | None:
 
 
 def _warnings(lines: Sequence[Line]) -> Iterator[Seen]:
-    """A server that goes on without the feature says so in one line of its log: `pip install 'uvicorn[standard]'`."""
+    """A server that goes on without the feature says so in one line of its log: `pip install 'uvicorn[standard]'`.
+    Django's checks end with a hint, which names no library."""
     for line in lines:
         hint = line.text.strip()[:HINT_LIMIT]
         if hint.startswith(("WARNING", "ERROR")) and (found := _PIP_EXTRA.search(hint)):
             yield Seen(_finding((line,), hint, [found["name"].replace("-", "_")], ""), line)
+        elif hint.startswith("HINT: ") and "pip install " in hint:
+            yield Seen(_finding((line,), hint, [], ""), line)
 
 
 def _finding(evidence: Sequence[Line], hint: str, ran_through: Sequence[str], missing: str) -> Finding:
     details = {"hint": hint, "libraries": " ".join(ran_through)}
     return Finding(
         kind=EXTRA_MISSING,
-        summary=f"`{ran_through[0]}` asks for an optional dependency",
-        subject=ran_through[0],
+        summary=f"{f'`{ran_through[0]}`' if ran_through else 'a check'} asks for an optional dependency",
+        subject=next(iter(ran_through), None),
         details={**details, "missing": missing} if missing else details,
         evidence=tuple(line.as_evidence() for line in evidence),
     )
