@@ -76,12 +76,13 @@ class CommandRunner(Protocol):
 
 
 class StepFailedError(Exception):
-    """A step cannot reach its goal; `code` is stable, the reason is for people."""
+    """A step cannot reach its goal; `code` is stable, the reason is for people. `news` as in `run_state.StepFailed`."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, *, news: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.news = news
 
 
 class EngineUnavailableError(StepFailedError):

@@ -10,6 +10,7 @@ from moonmind.workflows.orchestrator.planners import (
     NoSafeEditError,
     Planning,
     Proposal,
+    RebuildFirstError,
     Remedy,
     python_abi,
     python_conflicts,
@@ -55,6 +56,7 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
     """Edits for the findings that can be repaired safely; without any, the reasons. Raises IndexUnavailableError."""
     edits: list[Edit] = []
     reasons: list[str] = []
+    stale = 0
     for finding in findings:
         try:
             found = _remedy(finding)(finding, planning)
@@ -62,7 +64,8 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
             reasons += [edit.reason for edit in found]
         except NoSafeEditError as error:
             reasons.append(str(error))
-    return Proposal(tuple(edits), "\n".join(reasons))
+            stale += isinstance(error, RebuildFirstError)
+    return Proposal(tuple(edits), "\n".join(reasons), rebuild=0 < stale == len(findings))
 
 
 def _remedy(finding: Finding) -> Remedy:
