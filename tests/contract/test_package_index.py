@@ -2,16 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import json
-import tarfile
-import threading
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
-from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
@@ -21,43 +13,7 @@ from moonmind.workflows.orchestrator.package_index import PipPackageIndex, remot
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Offer, PackageIndex, Release
 from tests.fakes.index import FakePackageIndex
-
-Files = dict[str, bytes]
-
-
-def wheel(name: str, version: str, members: Mapping[str, bytes], *, headers: str = "") -> Files:
-    """A pure wheel with these members and metadata."""
-    stem = f"{name.replace('-', '_')}-{version}"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{headers}\n"
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in members.items():
-            archive.writestr(path, data)
-        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
-        archive.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{stem}.dist-info/RECORD", "")
-    return {f"{stem}-py3-none-any.whl": content.getvalue()}
-
-
-def source(name: str, version: str, members: Mapping[str, bytes]) -> Files:
-    """A source distribution whose setup.py must never run."""
-    content = io.BytesIO()
-    everything = {
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
-        "setup.py": b"raise SystemExit('the code of an unproven package was run')",
-        **members,
-    }
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for path, data in everything.items():
-            member = tarfile.TarInfo(f"{name}-{version}/{path}")
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return {f"{name}-{version}.tar.gz": content.getvalue()}
-
-
-def code(*paths: str) -> dict[str, bytes]:
-    return dict.fromkeys(paths, b"")
-
+from tests.support.package_server import Files, LocalIndex, code, source, use_only, wheel
 
 FILES: Files = {
     **wheel("Plain", "1.0", code("plain/__init__.py")),
@@ -96,130 +52,35 @@ SAID: dict[str, dict[str, str]] = {
 """What the index says of some files."""
 
 
-def as_html(project: str, folder: str) -> bytes:
-    """A project's page; names of the simple repository API for HTML begin with `data-`."""
-    files = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
-    said = {
-        name: "".join(f' data-{key}="{escape(text)}"' for key, text in SAID.get(name, {}).items()) for name in files
-    }
-    links = "".join(f'<a href="{folder}{name}#sha256=00"{said[name]}>{name}</a>\n' for name in files)
-    return f"<html><body>{links}</body></html>".encode() if files else b""
-
-
-def as_json(project: str, folder: str) -> bytes:
-    files = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
-    listed = [{"filename": name, "url": f"{folder}{name}", "hashes": {}, **SAID.get(name, {})} for name in files]
-    return json.dumps({"meta": {"api-version": "1.1"}, "name": project, "files": listed}).encode() if files else b""
-
-
-@dataclass
-class Served:
-    """What the server does and what it was asked for."""
-
-    ranges: bool = True
-    status: int | None = None
-    speaks_json: bool = False
-    asked: list[str] = field(default_factory=list)
-    sent: dict[str, int] = field(default_factory=dict)
-
-
-class Handler(BaseHTTPRequestHandler):
-    """The simple repository API over FILES, with range requests when `served.ranges`."""
-
-    def __init__(self, served: Served, *arguments: object) -> None:
-        self.served = served
-        super().__init__(*arguments)  # type: ignore[arg-type]  # what ThreadingHTTPServer passes on
-
-    def do_GET(self) -> None:
-        if self.served.status is not None:
-            return self._answer(self.served.status, b"", "text/plain")
-        if self.path.startswith("/files/"):
-            return self._file(self.path.rpartition("/")[2])
-        project = self.path.strip("/").rpartition("/")[2]
-        self.served.asked.append(project)
-        if self.served.speaks_json and "application/vnd.pypi.simple.v1+json" in self.headers["Accept"]:
-            page, kind = as_json(project, "/files/"), "application/vnd.pypi.simple.v1+json"
-        else:
-            page, kind = as_html(project, "/files/"), "text/html"
-        return self._answer(200 if page else 404, page, kind)
-
-    def _file(self, name: str) -> None:
-        content = FILES[name]
-        wanted = self.headers.get("Range", "").removeprefix("bytes=")
-        if not wanted or not self.served.ranges:
-            self.served.sent[name] = self.served.sent.get(name, 0) + len(content)
-            return self._answer(200, content, "application/octet-stream")
-        first, last = wanted.split("-")
-        start = int(first) if first else max(0, len(content) - int(last))
-        part = content[start : int(last) + 1 if first and last else None]
-        self.served.sent[name] = self.served.sent.get(name, 0) + len(part)
-        extent = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-        return self._answer(206, part, "application/octet-stream", {"Content-Range": extent})
-
-    def _answer(self, status: int, body: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class calls it so
-        pass
-
-
 @pytest.fixture
-def served() -> Served:
-    return Served()
+def served() -> LocalIndex:
+    return LocalIndex(FILES, SAID)
 
 
 @pytest.fixture
 def only_our_index(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Make pip know one index and nothing of the machine's configuration."""
-
-    def configure(url: str) -> None:
-        for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT", "PIP_PROXY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-        monkeypatch.setenv("PIP_INDEX_URL", url)
-        monkeypatch.setenv("PIP_RETRIES", "0")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    return configure
+    return partial(use_only, monkeypatch)
 
 
 @pytest.fixture
-def server(served: Served) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, served))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/simple"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def server(served: LocalIndex) -> Iterator[str]:
+    with served.served() as address:
+        yield address
 
 
 @pytest.fixture
 def serve(
-    tmp_path: Path, only_our_index: Callable[[str], None], server: str, served: Served
+    tmp_path: Path, only_our_index: Callable[[str], None], server: str, served: LocalIndex
 ) -> Callable[[str], PipPackageIndex]:
     """The adapter over an index of one form: HTML or JSON over HTTP, or a folder of pages."""
 
     def over(form: str) -> PipPackageIndex:
         served.speaks_json = form == "json"
-        only_our_index(lay_out(tmp_path) if form == "files" else server)
+        projects = {name.partition("-")[0].lower().replace("_", "-") for name in FILES} | {"from-source", "in-src"}
+        only_our_index(served.lay_out(tmp_path, *projects) if form == "files" else server)
         return PipPackageIndex()
 
     return over
-
-
-def lay_out(folder: Path) -> str:
-    for name, content in FILES.items():
-        (folder / name).write_bytes(content)
-    projects = {name.partition("-")[0].lower().replace("_", "-") for name in FILES}
-    for project in projects | {"from-source", "in-src"}:
-        (folder / "simple" / project).mkdir(parents=True)
-        (folder / "simple" / project / "index.html").write_bytes(as_html(project, "../../"))
-    return (folder / "simple").as_uri()
 
 
 @pytest.fixture(params=["http", "json", "files"])
@@ -296,7 +157,7 @@ def test_names_are_read_from_a_source_distribution_below_src(index: PipPackageIn
 
 
 def test_what_was_asked_a_moment_ago_is_not_asked_again(
-    only_our_index: Callable[[str], None], server: str, served: Served
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex
 ) -> None:
     only_our_index(server)
     index = PipPackageIndex()
@@ -371,7 +232,7 @@ def test_what_is_not_there_or_no_name_or_unreadable_is_none(index: PipPackageInd
 
 
 def test_of_a_large_remote_wheel_only_the_end_is_fetched(
-    only_our_index: Callable[[str], None], server: str, served: Served
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex
 ) -> None:
     only_our_index(server)
     name = "large-1.0-py3-none-any.whl"
@@ -392,7 +253,7 @@ def test_a_list_of_members_longer_than_the_first_range_is_read_on(
 
 
 def test_a_server_without_ranges_is_read_whole_up_to_a_limit(
-    only_our_index: Callable[[str], None], server: str, served: Served, monkeypatch: pytest.MonkeyPatch
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.ranges = False
     only_our_index(server)
@@ -406,7 +267,7 @@ def test_a_server_without_ranges_is_read_whole_up_to_a_limit(
 
 @pytest.mark.parametrize("status", [500, 503, 403])
 def test_an_index_that_answers_with_an_error_is_unavailable(
-    only_our_index: Callable[[str], None], server: str, served: Served, status: int
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex, status: int
 ) -> None:
     served.status = status
     only_our_index(server)
