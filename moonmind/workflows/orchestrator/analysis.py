@@ -16,12 +16,8 @@ from tomlkit.exceptions import TOMLKitError
 
 from moonmind.schemas.workflow_models import Analysis, Edit, FileChange, Finding, LogSource, ServiceFacts
 from moonmind.workflows.orchestrator.detectors import detect
-<<<<<<< HEAD
 from moonmind.workflows.orchestrator.detectors.lines import read_lines
-from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits, unified_diff
-=======
 from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits, refuse_unhashed, unified_diff
->>>>>>> d-locks
 from moonmind.workflows.orchestrator.edits.text_replace import NotReplaceableError, replacements
 from moonmind.workflows.orchestrator.planners import Knowledge, Planner, Planning, Project, Remembered
 from moonmind.workflows.orchestrator.planners.dockerfile import base_python
@@ -187,11 +183,8 @@ def _whole_change(
     found = {edit.file: earlier[edit.file] if edit.file in earlier else now(edit.file) for edit in edits}
     before = {path: content for path, content in found.items() if content is not None}
     after = apply_edits(before, edits)
-<<<<<<< HEAD
-    after |= {path: content for path, content in earlier.items() if path not in after and content is not None}
-=======
     refuse_unhashed(after)
->>>>>>> d-locks
+    after |= {path: content for path, content in earlier.items() if path not in after and content is not None}
     return Analysis(
         decision="edit",
         findings=tuple(findings),

@@ -100,14 +100,22 @@ def _freed(old: SpecifierSet) -> list[str]:
 
 
 def base_of(old: SpecifierSet) -> Version | None:
-    """The version that a specifier is about: what it pins, else its highest bound."""
-    found = []
-    for one in old:
-        try:
-            found.append(Version(one.version.removesuffix(".*")))
-        except InvalidVersion:
-            continue
-    return max(found, default=None)
+    """The version that a specifier is about: what it pins or asks for at least, else the last that its upper bound
+    admits (of `<2` the major 1)."""
+    lower = [_parsed(one.version) for one in old if one.operator not in ("<", "<=", "!=")]
+    upper = [_parsed(one.version) for one in old if one.operator in ("<", "<=")]
+    if found := [one for one in lower if one is not None]:
+        return max(found)
+    last = min((one for one in upper if one is not None), default=None)
+    is_major = last is not None and last.major > 0 and not any(last.release[1:])
+    return Version(str(last.major - 1)) if last is not None and is_major and SpecifierSet(f"<{last}") == old else last
+
+
+def _parsed(text: str) -> Version | None:
+    try:
+        return Version(text.removesuffix(".*"))
+    except InvalidVersion:
+        return None
 
 
 def _change(line: Listed, freed: str, lines: Sequence[Listed], planning: Planning) -> Change | None:

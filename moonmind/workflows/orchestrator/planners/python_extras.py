@@ -9,12 +9,16 @@ ran through are asked from the deepest up. Of one library:
 
 An extra that passes on to another distribution's extra (`kombu[redis]`) is followed once. Anything else is explained;
 where the failure's chain tells a module that could not be imported, that is looked for instead.
+
+A missing module that a library imports, not the service, is asked of that library first (`optional_of`): the one absent
+distribution among its extras that provides the module is meant, whatever else has the module's name (Django's extra
+`argon2` is argon2-cffi, and there is an `argon2`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.markers import Marker
@@ -24,7 +28,8 @@ from packaging.utils import canonicalize_name
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors.python_extras import EXTRA_MISSING
 from moonmind.workflows.orchestrator.detectors.python_modules import MODULE_MISSING
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError, Remedy
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
 from moonmind.workflows.orchestrator.planners.manifests import choose_manifest, explain_listed, listed_in, specifier
 from moonmind.workflows.orchestrator.planners.pins import resolve_with
 from moonmind.workflows.orchestrator.planners.present import distribution_of, present_versions
@@ -68,6 +73,36 @@ def add_optional(finding: Finding, planning: Planning) -> list[Edit]:
         "what it asks for is not among the extras of any installed distribution that the failure ran through, and the "
         "text of a message alone proves nothing: check it and add it by hand"
     )
+
+
+def optional_of(module: str, libraries: Sequence[str], planning: Planning) -> list[Edit]:
+    """The dependency that a library's extra declares and that provides the module; none where no extra does.
+
+    `libraries`: installed top-level modules, the one that imports first. Raises NoSafeEditError.
+    """
+    present = present_versions(planning)
+    for library in libraries[:1]:
+        distribution = distribution_of(library, planning, present)
+        if distribution is None or distribution not in present:
+            continue
+        declared = _optional(distribution, present[distribution], planning, present)
+        absent = {one.name: one for one in declared if one.name not in present and _resembles(one.name, module)}
+        proven = [one for one in list(absent.values())[:ASKED] if _provides(one.name, module, planning)]
+        if len(proven) == 1:
+            return _add(proven[0], planning, present)
+    return []
+
+
+def _resembles(distribution: str, module: str) -> bool:
+    """Whether it is worth a look: the names share a beginning, or the kept data know the one for the other."""
+    top = canonicalize_name(module.partition(".")[0])
+    known = known_names().get(module.partition(".")[0], KnownName()).candidates
+    return top in distribution or distribution in top or distribution in [canonicalize_name(one) for one in known]
+
+
+def _provides(distribution: str, module: str, planning: Planning) -> bool:
+    release = planning.knowledge.index.newest(distribution, python=planning.facts.python)
+    return release is not None and module in release.modules
 
 
 def _optional(
@@ -114,7 +149,7 @@ def _add(chosen: Optional, planning: Planning, present: Mapping[str, str]) -> li
     manifest = choose_manifest(planning.project)
     listed = listed_in(planning.project, manifest.root)
     if reason := explain_listed(chosen.name, listed, planning.facts.python):
-        raise NoSafeEditError(f"`{chosen.name}` is missing, yet {reason}")
+        raise RebuildFirstError(f"`{chosen.name}` is missing, yet {reason}")
     proof = f"{chosen.owner} {chosen.version} declares `{chosen.needs}` (its metadata in the index)"
     bare = Edit(
         kind="requirement_add",

@@ -29,7 +29,6 @@ from moonmind.workflows.orchestrator.planners.import_names import KnownName, kno
 from moonmind.workflows.orchestrator.planners.own_modules import own_modules
 from moonmind.workflows.orchestrator.planners.pins import Pin, next_series, pin
 from moonmind.workflows.orchestrator.planners.present import distribution_of, need_present, present_versions
-from moonmind.workflows.orchestrator.planners.python_modules import add_distribution
 from moonmind.workflows.orchestrator.planners.releases import newest_holding, version_of, versions
 from moonmind.workflows.orchestrator.planners.standard_library import is_standard
 
@@ -65,15 +64,15 @@ def restore_name(finding: Finding, planning: Planning) -> list[Edit]:
     return _restore(lacking, planning)
 
 
-def restore_or_add(finding: Finding, planning: Planning) -> Sequence[Edit]:
-    """A missing module: one that the present release of an installed distribution lost, else one that is not listed.
+def restore_module(module: str, planning: Planning) -> list[Edit]:
+    """Hold a distribution to a release that still has the missing module; no edits when it is not a lost one.
 
     Python names a dotted module only when what is above it could be imported (`werkzeug.contrib`): then its
     distribution is there. A module at the top was lost when its own known distribution is installed without it
-    (`pkg_resources`).
+    (`pkg_resources`). Raises NoSafeEditError, IndexUnavailableError.
     """
-    lacking = _lost_module(finding.subject or "", planning)
-    return _restore(lacking, planning) if lacking is not None else add_distribution(finding, planning)
+    lacking = _lost_module(module, planning)
+    return [] if lacking is None else _restore(lacking, planning)
 
 
 def _lost_module(module: str, planning: Planning) -> Lacking | None:

@@ -13,7 +13,7 @@ from moonmind.workflows.orchestrator.ports import Offer
 Holds = Callable[[Version], bool | None]
 """Whether it holds of a release; None when the release does not say."""
 
-LOOKS = 40
+LOOKS = 24
 """Releases that are looked into for one question: the index is asked over the network for each."""
 
 SCANNED = 6

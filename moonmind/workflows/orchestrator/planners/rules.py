@@ -15,6 +15,7 @@ from moonmind.workflows.orchestrator.planners import (
     python_abi,
     python_conflicts,
     python_extras,
+    python_missing,
     python_modules,
     python_names,
     python_pins,
@@ -27,7 +28,7 @@ REMEDIES: Mapping[str, Remedy] = {
     **python_pins.REMEDIES,
     **python_extras.REMEDIES,
     **python_abi.REMEDIES,
-    python.MODULE_MISSING: python_names.restore_or_add,
+    **python_missing.REMEDIES,
 }
 """What repairs a finding, by its kind."""
 
