@@ -271,7 +271,7 @@ def test_a_mention_after_the_traceback_does_not_lose_the_statement() -> None:
         (
             "ImportError: cannot import name 'a' from partially initialized module 'shop.a' (most likely due to a "
             "circular import) (/app/shop/a.py)",
-            NAME_MISSING,
+            "python_circular_import",
             "shop.a",
         ),
         ("ModuleNotFoundError: No module named 'celery.app'; 'celery' is not a package", NOT_A_PACKAGE, "celery.app"),
