@@ -10,6 +10,15 @@ from collections.abc import Callable, Sequence
 
 from moonmind.schemas.workflow_models import Finding, LogSource
 from moonmind.workflows.orchestrator.detectors import (
+    build_networks,
+    dockerfiles,
+    environment,
+    node_modules,
+    npm,
+    os_executables,
+    os_libraries,
+    os_toolchain,
+    own_code,
     python_abi,
     python_builds,
     python_extras,
@@ -29,8 +38,18 @@ DETECTORS: tuple[Detector, ...] = (
     python_abi.find,
     python_extras.find,
     python_names.find,
+    build_networks.find,
     python_modules.find,
+    os_toolchain.find,
+    os_libraries.find,
+    dockerfiles.find,
+    os_executables.find,
+    node_modules.find,
+    npm.find,
+    own_code.find,
+    environment.find,
     tracebacks.find_any,
+    node_modules.find_any,
 )
 """Of two findings at the same line the one of the earlier detector counts: the more specific come first."""
 

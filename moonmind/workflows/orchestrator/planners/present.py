@@ -1,60 +1,58 @@
-"""What is installed where the service runs, and which of it provides a module."""
+"""What the service has installed, or will have when it is built, as far as that is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Sequence
 
+import tomlkit
 from packaging.utils import canonicalize_name
+from tomlkit.exceptions import TOMLKitError
 
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, same_named
-from moonmind.workflows.orchestrator.planners.manifests import choose_manifest, listed_in
+from moonmind.workflows.orchestrator.planners import Planning
+from moonmind.workflows.orchestrator.planners.distributions import expected
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
+from moonmind.workflows.orchestrator.planners.manifests import Listed, Manifest
+from moonmind.workflows.orchestrator.planners.statements import Wanted
 from moonmind.workflows.orchestrator.planning_ports import UnresolvableError
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError
+
+LOCKS = ("uv.lock", "poetry.lock")
 
 
-def present_versions(planning: Planning) -> Mapping[str, str]:
-    """Distributions with their versions by normalised name: as found, else as an installation now would bring; empty
-    when neither can be told. Raises NoSafeEditError where the service has no manifest, IndexUnavailableError."""
+def distributions_present(planning: Planning, manifest: Manifest, listed: Sequence[Listed]) -> frozenset[str]:
+    """Normalised names: what is installed, when that is known; else what the locks or an installation would bring."""
     if planning.facts.installed:
-        return {canonicalize_name(name): version for name, version in planning.facts.installed.items()}
+        return frozenset(canonicalize_name(name) for name in planning.facts.installed)
+    names = {canonicalize_name(one.requirement.name) for one in listed if one.binding}
     files = planning.project.manifests
-    root = choose_manifest(planning.project).root
+    if locked := {name for lock in LOCKS if lock in files for name in _locked(files[lock])}:
+        return frozenset(names | locked)
     try:
-        return planning.knowledge.resolver.resolve(files, root, python=planning.facts.python)
-    except UnresolvableError:
-        return {}
+        resolver, python = planning.knowledge.resolver, planning.facts.python
+        return frozenset(names | set(resolver.resolve(files, manifest.root, python=python)))
+    except (UnresolvableError, IndexUnavailableError):
+        return frozenset(names)  # what is listed is certain; the rest is not needed to repair what has failed
 
 
-def distribution_of(module: str, planning: Planning, present: Mapping[str, str]) -> str | None:
-    """The distribution, installed or listed, that provides the module: named by the kept data or by the module, and
-    seen in the index to hold its top-level module. None when there is none, or the index cannot show it."""
-    listed = listed_in(planning.project, choose_manifest(planning.project).root)
-    here = {*present, *(canonicalize_name(one.requirement.name) for one in listed)}
-    return next((name for name in _named_for(module) if name in here and _holds(name, module, planning, present)), None)
+def is_present(wanted: Wanted, present: Iterable[str]) -> bool:
+    """True when one of them provides the import, or, of an import that no list knows, may do so by its name."""
+    names = set(present)
+    if names & {canonicalize_name(name) for name in expected(wanted)}:
+        return True
+    if any(known_names().get(path, KnownName()).sure for path in wanted.paths):
+        return False
+    top = _letters(wanted.missing)
+    return any(top in _letters(name) or _letters(name) in top for name in names)
 
 
-def _named_for(module: str) -> Iterable[str]:
-    parts = module.split(".")
-    paths = [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    names = [name for path in paths for name in (*known_names().get(path, KnownName()).candidates, same_named(path))]
-    return dict.fromkeys(canonicalize_name(name) for name in names)
+def _locked(content: bytes) -> list[str]:
+    try:
+        packages = tomlkit.parse(content.decode("utf-8", "replace")).get("package", [])
+    except TOMLKitError:
+        return []
+    return [canonicalize_name(str(one["name"])) for one in packages if "name" in one]
 
 
-def _holds(distribution: str, module: str, planning: Planning, present: Mapping[str, str]) -> bool:
-    index, python = planning.knowledge.index, planning.facts.python
-    version = present.get(distribution)
-    release = index.at(distribution, version, python=python) if version else index.newest(distribution, python=python)
-    top = module.partition(".")[0]
-    return release is not None and any(one == top or one.startswith(f"{top}.") for one in release.modules)
-
-
-def need_present(module: str, planning: Planning) -> tuple[str, str]:
-    """The distribution that provides the module, and its present version. Raises NoSafeEditError."""
-    present = present_versions(planning)
-    distribution = distribution_of(module, planning, present)
-    if distribution is None or distribution not in present:
-        top = module.partition(".")[0]
-        raise NoSafeEditError(
-            f"which installed distribution provides `{top}` could not be told: compare its release with the code"
-        )
-    return distribution, present[distribution]
+def _letters(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())

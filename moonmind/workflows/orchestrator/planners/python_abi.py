@@ -15,9 +15,9 @@ from packaging.version import InvalidVersion, Version
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors.python_abi import NUMPY, SIZE_CHANGED, SYMBOL
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners.installed import distribution_of, present_versions
 from moonmind.workflows.orchestrator.planners.pins import Pin, pin
-from moonmind.workflows.orchestrator.planners.present import distribution_of, present_versions
-from moonmind.workflows.orchestrator.planners.releases import version_of, versions
+from moonmind.workflows.orchestrator.planners.series import version_of, versions
 from moonmind.workflows.orchestrator.ports import Offer
 
 EXPLAINED: Mapping[str, str] = {

@@ -30,9 +30,9 @@ from moonmind.workflows.orchestrator.detectors.python_extras import EXTRA_MISSIN
 from moonmind.workflows.orchestrator.detectors.python_modules import MODULE_MISSING
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError, Remedy
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
+from moonmind.workflows.orchestrator.planners.installed import distribution_of, present_versions
 from moonmind.workflows.orchestrator.planners.manifests import choose_manifest, explain_listed, listed_in, specifier
 from moonmind.workflows.orchestrator.planners.pins import resolve_with
-from moonmind.workflows.orchestrator.planners.present import distribution_of, present_versions
 from moonmind.workflows.orchestrator.planners.python_modules import add_distribution
 
 ASKED = 4

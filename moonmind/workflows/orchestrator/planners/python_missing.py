@@ -18,7 +18,7 @@ from moonmind.workflows.orchestrator.planners import Planning, Remedy
 from moonmind.workflows.orchestrator.planners.python_extras import optional_of
 from moonmind.workflows.orchestrator.planners.python_modules import add_distribution
 from moonmind.workflows.orchestrator.planners.python_names import restore_module
-from moonmind.workflows.orchestrator.planners.standard_library import is_standard
+from moonmind.workflows.orchestrator.planners.standard_library import was_standard
 
 
 def provide_module(finding: Finding, planning: Planning) -> Sequence[Edit]:
@@ -26,7 +26,7 @@ def provide_module(finding: Finding, planning: Planning) -> Sequence[Edit]:
     module = finding.subject or ""
     if restored := restore_module(module, planning):
         return restored
-    importers = [] if is_standard(module) else _importing_libraries(finding, planning)
+    importers = [] if was_standard(module) else _importing_libraries(finding, planning)
     if importers and (optional := optional_of(module, importers, planning)):
         return optional
     return add_distribution(finding, planning)

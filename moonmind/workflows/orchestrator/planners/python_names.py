@@ -8,9 +8,9 @@ The rule: the distribution that lacks the name is held to the newest release tha
   may be better in the long run, and changes what the service itself is written against. The reason says who asked.
 - Nothing is held back across what the service lists unless the whole manifest resolves with it.
 
-A release counts only when its own source shows the name (`PackageIndex.names`, `Release.modules`); a module that makes
-its names at run time shows nothing. A newer release of the same major is preferred (the pin is too old), then any
-newer one, then the newest older one; releases that would have to be built come last.
+A release counts only when its own source shows the name (`PackageIndex.names`, `Release.modules`); what a module makes
+at run time does not show. A newer release of the same major is preferred (the pin is too old), then any newer one, then
+the newest older one; releases that would have to be built come last.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from moonmind.workflows.orchestrator.detectors.python_modules import NAME_MISSIN
 from moonmind.workflows.orchestrator.detectors.python_names import ATTRIBUTE_MISSING, CIRCULAR
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
+from moonmind.workflows.orchestrator.planners.installed import distribution_of, need_present, present_versions
 from moonmind.workflows.orchestrator.planners.own_modules import own_modules
 from moonmind.workflows.orchestrator.planners.pins import Pin, next_series, pin
-from moonmind.workflows.orchestrator.planners.present import distribution_of, need_present, present_versions
-from moonmind.workflows.orchestrator.planners.releases import newest_holding, versions
-from moonmind.workflows.orchestrator.planners.standard_library import is_standard
+from moonmind.workflows.orchestrator.planners.series import newest_holding, versions
+from moonmind.workflows.orchestrator.planners.standard_library import was_standard
 
 EXPLAINED: Mapping[str, str] = {
     CIRCULAR: "two modules import each other, or a file of the service has a library's name: import inside the "
@@ -141,7 +141,9 @@ def _has(lacking: Lacking, version: Version, planning: Planning) -> bool | None:
     if lacking.module not in release.modules:
         return False
     names = index.names(lacking.distribution, str(version), lacking.module, python=python)
-    return None if names is None else lacking.name in names
+    if names is None or (lacking.name not in names and "*" in names):
+        return None
+    return lacking.name in names
 
 
 def _below(found: Version, candidates: Sequence[Version]) -> str:
@@ -153,7 +155,7 @@ def _below(found: Version, candidates: Sequence[Version]) -> str:
 def _refuse_elsewhere(module: str, name: str, provider: str | None, importer: str, planning: Planning) -> None:
     """What no distribution of the index could give."""
     top = module.partition(".")[0]
-    if provider == PYTHON or (provider is None and is_standard(top)):
+    if provider == PYTHON or (provider is None and was_standard(top)):
         who = (
             f"`{importer}` was written for an older Python: take a newer release of it"
             if importer

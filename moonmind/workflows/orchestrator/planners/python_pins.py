@@ -23,7 +23,7 @@ from moonmind.workflows.orchestrator.planners.import_names import reviewed_words
 from moonmind.workflows.orchestrator.planners.manifests import Listed, choose_manifest, listed_in
 from moonmind.workflows.orchestrator.planners.pins import Pin, line_of, pin
 from moonmind.workflows.orchestrator.planners.python_conflicts import base_of
-from moonmind.workflows.orchestrator.planners.releases import version_of, versions
+from moonmind.workflows.orchestrator.planners.series import version_of, versions
 from moonmind.workflows.orchestrator.planners.spelling import is_slip
 from moonmind.workflows.orchestrator.ports import Offer
 

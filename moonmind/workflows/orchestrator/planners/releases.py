@@ -1,84 +1,88 @@
-"""Finds the newest release of which something holds, with few looks into releases; and what may be chosen at all."""
+"""Which release of a distribution provides a module: the newest, or an older one from before it was taken out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from packaging.version import InvalidVersion, Version
 
-from moonmind.workflows.orchestrator.planners import NoSafeEditError
-from moonmind.workflows.orchestrator.ports import Offer
+from moonmind.workflows.orchestrator.ports import Offer, PackageIndex, Release
 
-Holds = Callable[[Version], bool | None]
-"""Whether it holds of a release; None when the release does not say."""
+RECENT = 4
+"""Releases before the newest that are looked at one by one; further back every next look is twice as far away."""
 
-LOOKS = 24
-"""Releases that are looked into for one question: the index is asked over the network for each."""
-
-SCANNED = 6
-"""Series of one major that are looked into one after the other; of more, the place is searched for by halves."""
+Satisfies = Callable[[Release], bool]
 
 
-def versions(offers: Sequence[Offer], *, wheels: bool = False) -> list[Version]:
-    """Stable, installable versions that are not yanked, the newest first; `wheels`: only those that need no build."""
-    found = [version_of(one) for one in offers if _is_open(one) and (one.wheel or not wheels)]
-    return sorted((one for one in found if one is not None and not one.is_prerelease), reverse=True)
+@dataclass(frozen=True, slots=True)
+class Provided:
+    """A release, and the version of the next newer one when that provides the module no more."""
+
+    release: Release
+    lost_in: str | None = None
 
 
-def version_of(offer: Offer) -> Version | None:
-    """The offer's version, None for one that PEP 440 does not know."""
-    try:
-        return Version(offer.version)
-    except InvalidVersion:
-        return None
+def find_release(
+    distribution: str, satisfies: Satisfies, index: PackageIndex, *, python: str | None
+) -> Provided | None:
+    """The newest release that satisfies, None when none does.
 
-
-def newest_holding(candidates: Sequence[Version], holds: Holds) -> Version | None:
-    """The newest of the candidates (given newest first) of which it certainly holds: newest major first, and within a
-    major by its series (major.minor), each by its newest release. A name that a major lost is expected to be in all of
-    its series before; what came and went within one series may be missed, never wrongly found.
-
-    Raises NoSafeEditError after LOOKS looks.
+    Between the looks it is found by halving, as if a module that is gone never came back: for a thousand releases some
+    twenty files are read. Raises IndexUnavailableError.
     """
-    look = _counted(holds)
-    for _, major in groupby(candidates, key=lambda one: one.major):
-        series = [next(own) for _, own in groupby(major, key=lambda one: one.release[:2])]
-        if (found := _newest_of(series, look)) is not None:
-            return found
+    newest = index.newest(distribution, python=python)
+    if newest is None:
+        return None
+    if satisfies(newest):
+        return Provided(newest)
+    offers = index.offers(distribution, python=python)
+    versions = [one.version for one in offers if _is_older(one, newest)]
+
+    def look(place: int) -> Release | None:
+        release = index.at(distribution, versions[place], python=python)
+        return release if release is not None and satisfies(release) else None
+
+    without = -1
+    for place in _probes(len(versions)):
+        if found := look(place):
+            return _first_from(without, place, found, look, (newest.version, *versions))
+        without = place
     return None
 
 
-def _is_open(offer: Offer) -> bool:
-    return offer.installable and offer.yanked is None
+def _first_from(
+    without: int, place: int, found: Release, look: Callable[[int], Release | None], versions: tuple[str, ...]
+) -> Provided:
+    """Halve between a place without and one with the module; `versions` begins with the newest, one before place 0."""
+    while place - without > 1:
+        middle = (without + place) // 2
+        if release := look(middle):
+            place, found = middle, release
+        else:
+            without = middle
+    return Provided(found, versions[without + 1])
 
 
-def _counted(holds: Holds) -> Callable[[Version], bool]:
-    answers: dict[Version, bool] = {}
-
-    def look(version: Version) -> bool:
-        if version not in answers:
-            if len(answers) >= LOOKS:
-                raise NoSafeEditError(f"none of the {LOOKS} releases that were looked into has it")
-            answers[version] = holds(version) is True
-        return answers[version]
-
-    return look
+def _probes(count: int) -> Iterator[int]:
+    yield from range(min(RECENT, count))
+    step, place = RECENT, RECENT * 2 - 1
+    while place < count:
+        yield place
+        step *= 2
+        place += step
+    if count > RECENT:
+        yield count - 1
 
 
-def _newest_of(series: Sequence[Version], look: Callable[[Version], bool]) -> Version | None:
-    if len(series) <= SCANNED or look(series[0]):
-        return next((one for one in series if look(one)), None)
-    holding = next((place for place in _spread(len(series)) if look(series[place])), None)
-    if holding is None:
-        return None
-    lacking = 0
-    while holding - lacking > 1:
-        middle = (holding + lacking) // 2
-        lacking, holding = (lacking, middle) if look(series[middle]) else (middle, holding)
-    return series[holding]
-
-
-def _spread(count: int) -> list[int]:
-    """A few places over the whole length, the oldest among them."""
-    return list(dict.fromkeys(count * part // 8 - 1 for part in (8, 4, 2, 6, 1, 3, 5, 7) if count * part // 8 > 1))
+def _is_older(offer: Offer, newest: Release) -> bool:
+    try:
+        version = Version(offer.version)
+        return (
+            offer.installable
+            and offer.yanked is None
+            and not version.is_prerelease
+            and version < Version(newest.version)
+        )
+    except InvalidVersion:
+        return False

@@ -12,6 +12,14 @@ from moonmind.workflows.orchestrator.planners import (
     Proposal,
     RebuildFirstError,
     Remedy,
+    docker_commands,
+    docker_copies,
+    docker_images,
+    explanations,
+    node_files,
+    node_packages,
+    npm,
+    os_remedies,
     python_abi,
     python_conflicts,
     python_extras,
@@ -23,6 +31,13 @@ from moonmind.workflows.orchestrator.planners import (
 
 REMEDIES: Mapping[str, Remedy] = {
     **python_modules.REMEDIES,
+    **os_remedies.REMEDIES,
+    **docker_images.REMEDIES,
+    **docker_copies.REMEDIES,
+    **docker_commands.REMEDIES,
+    **node_packages.REMEDIES,
+    **node_files.REMEDIES,
+    **npm.REMEDIES,
     **python_names.REMEDIES,
     **python_conflicts.REMEDIES,
     **python_pins.REMEDIES,
@@ -33,9 +48,12 @@ REMEDIES: Mapping[str, Remedy] = {
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
+    **explanations.EXPLAINED,
     **python_names.EXPLAINED,
     **python_abi.EXPLAINED,
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
+    **os_remedies.EXPLAINED,
+    **docker_commands.EXPLAINED,
 }
 """Finding kinds that no edit of a file repairs, and what a person would do."""
 

@@ -17,8 +17,8 @@ from moonmind.workflows.orchestrator.detectors.python_names import ATTRIBUTE_MIS
 from moonmind.workflows.orchestrator.detectors.python_packaging import CONFLICT, REQUIRES_PYTHON, UNAVAILABLE
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project, Proposal
 from moonmind.workflows.orchestrator.planners.pins import rewritten
-from moonmind.workflows.orchestrator.planners.releases import newest_holding
 from moonmind.workflows.orchestrator.planners.rules import propose
+from moonmind.workflows.orchestrator.planners.series import newest_holding
 from moonmind.workflows.orchestrator.ports import Offer, Release
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.knowledge import knowledge
@@ -146,6 +146,13 @@ def test_a_module_that_makes_its_names_at_run_time_proves_nothing() -> None:
     index = FakePackageIndex(*versions_of("jinja2", *JINJA))
     found = removed("escape", "jinja2")
     assert planned(found, lines("jinja2"), index, FLASK, {"jinja2": "3.1.4"}).edits == ()
+
+
+def test_a_name_that_such_a_module_shows_is_proven_and_one_it_does_not_show_is_not_excluded() -> None:
+    shown = {("jinja2", one, "jinja2"): frozenset({"*", *(["escape"] * one.startswith("3.0"))}) for one in JINJA}
+    index = FakePackageIndex(*versions_of("jinja2", *JINJA), names=shown)
+    proposal = planned(removed("escape", "jinja2"), lines("jinja2"), index, FLASK, {"jinja2": "3.1.4"})
+    assert edits(proposal) == [("requirement_pin", "requirements.txt", "jinja2", "<3.1")]
 
 
 def test_yanked_releases_prereleases_and_builds_are_not_chosen() -> None:
