@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Knowledge
-from moonmind.workflows.orchestrator.planning_ports import LockToolError, NpmRelease
+from moonmind.workflows.orchestrator.planning_ports import LockTools, NpmRelease
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError
-from moonmind.workflows.orchestrator.uv_tools.machine import MachineUv
-from moonmind.workflows.orchestrator.uv_tools.resolver import UvResolver
+from moonmind.workflows.orchestrator.python_tools.compiled_requirements import CompiledRequirements
+from moonmind.workflows.orchestrator.python_tools.machine import MachineUv
+from moonmind.workflows.orchestrator.python_tools.resolver import UvResolver
+from moonmind.workflows.orchestrator.python_tools.uv_lock import UvLocks
 
 
 def make_knowledge() -> Knowledge:
     """Asks pip's index, and the tools that own each lock file."""
     pip = PipClient()
-    index = PipPackageIndex(pip)
-    return Knowledge(index=index, resolver=UvResolver(MachineUv(pip), index), npm=_Missing(), locks=_Missing())
+    index, uv = PipPackageIndex(pip), MachineUv(pip)
+    return Knowledge(
+        index=index,
+        resolver=UvResolver(uv, index),
+        npm=_Missing(),
+        locks=AllLocks((UvLocks(uv), CompiledRequirements(uv))),
+    )
 
 
 class _Missing:
-    """Until each has its adapter."""
+    """Until it has its adapter."""
 
     def newest(self, package: str, *, node: str | None) -> NpmRelease | None:
         raise IndexUnavailableError("there is no npm registry")
 
+
+@dataclass(frozen=True, slots=True)
+class AllLocks:
+    """`planning_ports.LockTools` of several tools, each for its own files."""
+
+    tools: Sequence[LockTools]
+
     def refresh(
         self, before: Mapping[str, bytes], after: Mapping[str, bytes], *, python: str | None, node: str | None
     ) -> Mapping[str, bytes]:
-        if any(path.endswith((".lock", "package-lock.json")) for path in before):
-            raise LockToolError("there is a lock file and no tool to bring it up to date")
-        return {}
+        made: dict[str, bytes] = {}
+        for tool in self.tools:
+            made |= tool.refresh(before, after, python=python, node=node)
+        return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,14 +13,15 @@ from moonmind.workflows.orchestrator.ports import Command
 OWN_SETTINGS: Final = frozenset(
     {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
     | {"UV_INDEX_STRATEGY", "UV_KEYRING_PROVIDER", "UV_INSECURE_HOST", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_OFFLINE"}
-    | {"UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CACHE_DIR", "UV_LINK_MODE", "UV_CONFIG_FILE", "UV_EXCLUDE_NEWER"}
+    | {"UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CACHE_DIR", "UV_LINK_MODE", "UV_CONFIG_FILE"}
     | {"UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS", "SSL_CLIENT_CERT", "ALL_PROXY"}
 )
 """What of uv's own environment is passed on to it; it outdoes pip's settings. Never what publishes (`UV_PUBLISH_…`)."""
 
 _INDEX_ACCOUNT = re.compile(r"^UV_INDEX_[A-Z0-9_]+_(?:USERNAME|PASSWORD)$")
-_INDEXES = frozenset(
+INDEX_SETTINGS: Final = frozenset(
     {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
+    | {"UV_INDEX_STRATEGY"}
 )
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 _YES = ("1", "true", "t", "yes", "y", "on")
@@ -33,7 +34,7 @@ def uv_environment(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[s
     has it. Python itself is never downloaded. A machine that configures uv's indexes means those.
     """
     own = {name: value for name, value in machine.items() if name in OWN_SETTINGS or _INDEX_ACCOUNT.match(name)}
-    given = {} if _INDEXES & own.keys() else _indexes(pip)
+    given = {} if INDEX_SETTINGS & own.keys() else _indexes(pip)
     fixed = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_INDEX_STRATEGY": "unsafe-best-match"}
     return {"UV_HTTP_RETRIES": "1", **fixed, **given, **_connection(pip, machine), **own}
 
@@ -64,19 +65,35 @@ def _connection(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str,
 @dataclass(frozen=True, slots=True)
 class UvCommands:
     """uv on a scratch copy. `uv` and `python` are our own, so that no `.venv` nearby is taken; `env` as made by
-    `uv_environment`."""
+    `uv_environment`. Nothing is built: a distribution that is there as source only is refused, and no package's code
+    runs."""
 
     uv: str
     python: str
     env: Mapping[str, str]
 
     def resolve(self, folder: Path, root: str, output: str, *, python: str | None) -> Command:
-        """Choose versions for `root` into `output`, keeping what `output` has of them. Builds nothing: a distribution
-        that is there as source only is refused, and no package's code runs."""
-        target = ("--python-version", python) if python else ()
+        """Choose versions for `root` into `output`, keeping what `output` has of them."""
         plain = ("--no-header", "--no-annotate", "--no-strip-extras")
-        return self._run(folder, "pip", "compile", "--no-build", *plain, *target, "--output-file", output, "--", root)
+        return self._compile(folder, (root,), output, plain, python)
 
-    def _run(self, folder: Path, *arguments: str) -> Command:
-        argv = (self.uv, "--color", "never", *arguments[:-2], "--python", self.python, *arguments[-2:])
-        return Command(argv, cwd=folder, env=self.env)
+    def compile(
+        self, folder: Path, sources: Sequence[str], output: str, options: Sequence[str], *, python: str | None
+    ) -> Command:
+        """Make a requirements file anew from its sources, keeping what it has of versions that still fit."""
+        return self._compile(folder, sources, output, ("--no-header", *options), python)
+
+    def lock(self, folder: Path, indexes: Sequence[str]) -> Command:
+        """Bring `uv.lock` up to date. `indexes`: those that the lock names, the main one first; a lock is the same
+        whatever index this machine has."""
+        own = {name: value for name, value in self.env.items() if name not in INDEX_SETTINGS}
+        named = {"UV_DEFAULT_INDEX": indexes[0], "UV_INDEX": " ".join(indexes[1:])} if indexes else {}
+        argv = (self.uv, "--color", "never", "lock", "--no-build")
+        return Command(argv, cwd=folder, env={**own, **{name: value for name, value in named.items() if value}})
+
+    def _compile(
+        self, folder: Path, sources: Sequence[str], output: str, options: Sequence[str], python: str | None
+    ) -> Command:
+        target = ("--python-version", python) if python and "--python-version" not in options else ()
+        argv = (self.uv, "--color", "never", "pip", "compile", "--no-build", "--python", self.python, *options, *target)
+        return Command((*argv, "--output-file", output, "--", *sources), cwd=folder, env=self.env)
