@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from moonmind.workflows.orchestrator.ports import Command
@@ -64,9 +64,12 @@ def _connection(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str,
 
 @dataclass(frozen=True, slots=True)
 class UvCommands:
-    """uv on a scratch copy. `uv` and `python` are our own, so that no `.venv` nearby is taken; `env` as made by
-    `uv_environment`. Nothing is built: a distribution that is there as source only is refused, and no package's code
-    runs."""
+    """uv as this machine has it. `uv` and `python` are our own, so that no `.venv` nearby is taken; `env` as made by
+    `uv_environment`.
+
+    What resolves and locks builds nothing: a distribution that is there as source only is refused, and no package's
+    code runs. Installing builds, as pip does.
+    """
 
     uv: str
     python: str
@@ -90,6 +93,21 @@ class UvCommands:
         named = {"UV_DEFAULT_INDEX": indexes[0], "UV_INDEX": " ".join(indexes[1:])} if indexes else {}
         argv = (self.uv, "--color", "never", "lock", "--no-build")
         return Command(argv, cwd=folder, env={**own, **{name: value for name, value in named.items() if value}})
+
+    def make_environment(self, base: str, environment: Path) -> Command:
+        """An empty virtual environment of the interpreter `base`; no pip in it, since uv fills it."""
+        return self._plain(None, "venv", "--no-project", "--python", base, str(environment))
+
+    def install(self, what: str, environment: Path, workspace: Path, *, hashed: bool) -> Command:
+        """What a profile names: a requirements file, or a project's folder (which has no suffix). `hashed`: refuse what
+        has no hash, as pip does by itself when one line has any."""
+        target = (f"--requirement={what}",) if PurePosixPath(what).suffix else (f"./{what}",)
+        checked = ("--require-hashes",) if hashed else ()
+        return self._plain(workspace, "pip", "install", "--python", str(environment), *checked, *target)
+
+    def _plain(self, folder: Path | None, *arguments: str) -> Command:
+        """Configured by this machine alone: no file of a workspace says where its packages come from."""
+        return Command((self.uv, "--color", "never", "--no-config", *arguments), cwd=folder, env=self.env)
 
     def _compile(
         self, folder: Path, sources: Sequence[str], output: str, options: Sequence[str], python: str | None
