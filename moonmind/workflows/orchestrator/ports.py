@@ -244,7 +244,7 @@ class Offer:
 
     `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given;
     None: it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say.
-    `installable`: there is a file that this Python on this platform takes.
+    `installable`: there is a file that this Python on this platform takes; `wheel`: one of those needs no build.
     """
 
     version: str
@@ -252,6 +252,7 @@ class Offer:
     yanked: str | None = None
     uploaded: str | None = None
     installable: bool = True
+    wheel: bool = True
 
 
 class PackageIndex(Protocol):
@@ -272,10 +273,19 @@ class PackageIndex(Protocol):
         ...
 
     def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
-        """The names at the top level of one module's source in that release (assigned, defined, imported).
+        """The names at the top level of one module's source in that release (assigned, defined, imported), and "*" when
+        it makes others at run time (`__getattr__`, a star import).
 
-        None when the module is not there, is no Python source, or makes names at run time (`__getattr__`, a star
-        import).
+        None when the module is not there or is no Python source.
+
+        Raises IndexUnavailableError.
+        """
+        ...
+
+    def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
+        """What that release says that it needs: the `Requires-Dist` lines of its metadata, those of extras too.
+
+        None when this Python cannot install it or it cannot be read; untrusted text of the release's maker.
 
         Raises IndexUnavailableError.
         """

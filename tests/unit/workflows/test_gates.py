@@ -54,7 +54,7 @@ def test_a_gate_lets_pass_when_enough_people_agreed_and_nobody_rejected(
 ) -> None:
     patch = StepName.PATCH
     facts = GateFacts(GATE, given)
-    assert judge(facts, step=patch, start=patch, touched=False, plan_digest="d1", requester="kim") is verdict
+    assert judge(facts, step=patch, start=patch, begun=False, plan_digest="d1", requester="kim") is verdict
 
 
 def test_an_answer_stands_until_it_is_taken_back_and_is_good_for_its_time() -> None:

@@ -19,7 +19,12 @@ from moonmind.workflows.orchestrator.detectors import (
     os_libraries,
     os_toolchain,
     own_code,
+    python_abi,
+    python_builds,
+    python_extras,
     python_modules,
+    python_names,
+    python_packaging,
     tracebacks,
 )
 from moonmind.workflows.orchestrator.detectors.lines import Line, Seen, read_lines
@@ -28,6 +33,11 @@ Detector = Callable[[Sequence[Line]], list[Seen]]
 """Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
 
 DETECTORS: tuple[Detector, ...] = (
+    python_packaging.find,
+    python_builds.find,
+    python_abi.find,
+    python_extras.find,
+    python_names.find,
     build_networks.find,
     python_modules.find,
     os_toolchain.find,

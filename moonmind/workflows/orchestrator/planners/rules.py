@@ -20,7 +20,13 @@ from moonmind.workflows.orchestrator.planners import (
     node_packages,
     npm,
     os_remedies,
+    python_abi,
+    python_conflicts,
+    python_extras,
+    python_missing,
     python_modules,
+    python_names,
+    python_pins,
 )
 
 REMEDIES: Mapping[str, Remedy] = {
@@ -32,14 +38,20 @@ REMEDIES: Mapping[str, Remedy] = {
     **node_packages.REMEDIES,
     **node_files.REMEDIES,
     **npm.REMEDIES,
+    **python_names.REMEDIES,
+    **python_conflicts.REMEDIES,
+    **python_pins.REMEDIES,
+    **python_extras.REMEDIES,
+    **python_abi.REMEDIES,
+    **python_missing.REMEDIES,
 }
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
     **explanations.EXPLAINED,
-    python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
+    **python_names.EXPLAINED,
+    **python_abi.EXPLAINED,
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
-    python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
     **os_remedies.EXPLAINED,
     **docker_commands.EXPLAINED,
 }

@@ -119,6 +119,11 @@ def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
 
 
+def was_standard(module: str) -> bool:
+    """True when the top-level name is or was one of the standard library's."""
+    return module.partition(".")[0] in _NAMES
+
+
 def standard_name_meant(module: str) -> str | None:
     """The standard-library module that this one is a slip of, if any."""
     top = module.partition(".")[0]
