@@ -51,7 +51,7 @@ def names(proposal: Proposal) -> list[str | None]:
 
 
 def paths(given: Project, *frames: str) -> list[str]:
-    return [place.statement.module for place in next_imports(frames, given)]
+    return [place.statement.module for place in next_imports(frames, "failed", given)]
 
 
 APP = "import os\nimport yaml\nimport redis\nfrom requests import get\n"
@@ -90,6 +90,18 @@ def test_several_names_of_one_namespace_are_several_distributions() -> None:
     app = "import yaml\nfrom google.cloud import storage\n"
     proposal = proposed(failure("yaml", ("/app/app.py", 1, "<module>")), project({"app.py": app}))
     assert names(proposal) == ["pyyaml", "google-cloud-storage"]
+
+
+def test_a_statement_over_several_lines_is_read_from_the_services_own_file() -> None:
+    app = "from google.cloud import (\n    storage,\n)\nimport redis\n"
+    finding = failure("google", ("/app/app.py", 1, "<module>"), statement="from google.cloud import (")
+    assert names(proposed(finding, project({"app.py": app}))) == ["google-cloud-storage", "redis"]
+
+
+def test_what_stands_behind_the_failed_import_on_its_line_comes_next_too() -> None:
+    app = "import json, yaml, redis\n"
+    finding = failure("yaml", ("/app/app.py", 1, "<module>"), statement="import json, yaml, redis")
+    assert names(proposed(finding, project({"app.py": app}))) == ["pyyaml", "redis"]
 
 
 def test_an_import_that_no_list_knows_is_not_added_when_something_installed_may_provide_it() -> None:

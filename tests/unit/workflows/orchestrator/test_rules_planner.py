@@ -151,6 +151,13 @@ def test_a_known_package_is_fetched_although_an_inner_module_has_its_name() -> N
     assert added(proposed(missing("yaml"), given=given)) == [("requirements.txt", "pyyaml", None)]
 
 
+def test_an_inner_module_gives_way_to_what_is_widely_known_only() -> None:
+    name = next(name for name, one in known_names().items() if one.by == ("debian",) and name.isalpha())
+    proposal = proposed(missing(name), release(name), given=project("", "shop/__init__.py", f"shop/{name}.py"))
+    assert proposal.edits == ()
+    assert "belongs to the service itself" in proposal.rationale
+
+
 def test_several_proven_distributions_are_shown_and_the_instruction_may_name_one() -> None:
     releases = (release("pyxattr", modules=("xattr",)), release("xattr"))
     explained = proposed(missing("xattr"), *releases)
@@ -218,19 +225,48 @@ def test_what_only_debian_names_needs_some_standing_in_the_index_too() -> None:
     assert "only 1 of its releases" in shown.rationale
 
 
+SETUPTOOLS = (
+    release("setuptools", "82.0.0", modules=("setuptools",)),
+    release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
+)
+
+
 @pytest.mark.parametrize(
     ("requirements", "version"),
     [("flask\n", "<82.0.0"), ("flask==3.0.0\n", "==81.0.0"), ("flask>=3\n", ">=81.0,<82.0.0")],
 )
 def test_a_module_that_newer_releases_have_no_more_pins_below_them(requirements: str, version: str) -> None:
-    releases = (
-        release("setuptools", "82.0.1", modules=("setuptools",)),
-        release("setuptools", "82.0.0", modules=("setuptools",)),
-        release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
-    )
-    proposal = proposed(missing("pkg_resources"), *releases, given=project(requirements))
+    newest = release("setuptools", "82.0.1", modules=("setuptools",))
+    proposal = proposed(missing("pkg_resources"), newest, *SETUPTOOLS, given=project(requirements))
     assert added(proposal) == [("requirements.txt", "setuptools", version)]
     assert "82.0.0 has it no more" in proposal.rationale
+
+
+@pytest.mark.parametrize(
+    ("requirements", "installed", "version"),
+    [
+        ("setuptools\n", {}, "<82.0.0"),
+        ("setuptools>=70,!=71\n", {"Setuptools": "82.0.0"}, "!=71,>=70,<82.0.0"),
+        ("flask==3.0\nsetuptools==82.0.0\n", {}, "==81.0.0"),
+        ("setuptools<82\n", {}, None),
+        ("setuptools==81.0.0\n", {}, None),
+        ("setuptools\n", {"setuptools": "80.0.0"}, None),
+        ("setuptools\n", {"setuptools": "odd"}, None),
+        ('setuptools; python_version < "3"\n', {}, None),
+    ],
+)
+def test_a_listed_distribution_that_lost_the_module_is_pinned_below(
+    requirements: str, installed: dict[str, str], version: str | None
+) -> None:
+    planning = Planning(
+        project(requirements),
+        knowledge(FakePackageIndex(*SETUPTOOLS)),
+        ServiceFacts(python="3.11", installed=installed),
+    )
+    proposal = propose([missing("pkg_resources")], planning)
+    pinned = [(edit.kind, edit.name, edit.version) for edit in proposal.edits]
+    assert pinned == ([("requirement_pin", "setuptools", version)] if version else [])
+    assert "82.0.0 has it no more" in proposal.rationale or "lists `setuptools" in proposal.rationale
 
 
 def test_a_distribution_that_must_be_built_gives_way_to_the_one_that_several_lists_name_and_that_comes_built() -> None:
@@ -253,7 +289,10 @@ def test_what_the_known_distribution_offers_to_other_systems_only_is_not_looked_
 
 def test_the_instruction_chooses_among_the_variants_of_a_known_distribution() -> None:
     releases = [release(name, modules=("cv2",)) for name in ("opencv-python", "opencv-python-headless")]
-    assert [edit.name for edit in proposed(missing("cv2"), *releases).edits] == ["opencv-python"]
+    shown = proposed(missing("cv2"), *releases)
+    assert shown.edits == ()
+    assert "opencv-python 1.2.3, opencv-python-headless 1.2.3" in shown.rationale
+    assert [edit.name for edit in proposed(missing("cv2"), releases[0]).edits] == ["opencv-python"]
     headless = proposed(missing("cv2"), *releases, instruction="take opencv-python-headless: there is no display")
     assert [edit.name for edit in headless.edits] == ["opencv-python-headless"]
 
@@ -321,7 +360,7 @@ def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: 
     proposal = planned(missing("yaml"), given, index, python="3.11")
     assert proposal.edits == ()
     assert reason in proposal.rationale
-    assert index.asked == []
+    assert set(index.asked) <= {"pyyaml"}
 
 
 @pytest.mark.parametrize(
