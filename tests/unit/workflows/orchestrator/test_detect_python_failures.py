@@ -205,7 +205,7 @@ def test_a_project_that_wants_another_python() -> None:
         (
             "  × Failed to build `pycocotools==2.0.0`\n"
             + traceback(
-                "/root/.cache/builds-v0/.tmpX/site-packages/setuptools/build_meta.py",
+                "/srv/cache/builds-v0/.tmpX/site-packages/setuptools/build_meta.py",
                 raised="ModuleNotFoundError: No module named 'numpy'",
             ),
             BUILD_MODULE_MISSING,
