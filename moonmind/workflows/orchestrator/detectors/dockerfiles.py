@@ -72,8 +72,8 @@ _OF_STARTS = (
         r"^(?:/bin/)?(?:sh|bash): (?:0: |\d: )?(?:[Cc]an't|cannot) open '?(?P<subject>[^\s':]{1,300})'?: No such file",
     ),
     (INTERPRETER_MISSING, rf"^exec {_PATH}: no such file or directory"),
-    (INTERPRETER_MISSING, r"(?P<subject>[^\s:]{1,300}): \S{1,100}(?:\^M|\r): bad interpreter"),
-    (INTERPRETER_MISSING, r"(?P<subject>[^\s:]{1,300}): cannot execute: required file not found"),
+    (INTERPRETER_MISSING, r"(?:^|(?<=[\s:]))(?P<subject>[^\s:]{1,300}): \S{1,100}(?:\^M|\r): bad interpreter"),
+    (INTERPRETER_MISSING, r"(?:^|(?<=[\s:]))(?P<subject>[^\s:]{1,300}): cannot execute: required file not found"),
     (INTERPRETER_MISSING, r"env: [‘'](?P<subject>[\w.]{1,40})\\r[’']: No such file"),
 )
 _WORDS = {
