@@ -1,4 +1,4 @@
-"""What Docker says of a Dockerfile that cannot be built or started: lines of real builds and starts, of both builders."""
+"""What Docker says of a Dockerfile that cannot be built or started: lines of both builders and of real starts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ START = "failed to create shim task: OCI runtime create failed: runc create fail
             "python:3.11-slm",
         ),
         (
-            "ERROR: failed to solve: python:3.11-slm: failed to resolve source metadata for docker.example/library/python:3.11-slm: "
+            "ERROR: failed to solve: python:3.11-slm: failed to resolve source metadata for "
+            "docker.example/library/python:3.11-slm: "
             "docker.example/library/python:3.11-slm: not found",
             docker.IMAGE_TAG_MISSING,
             "python:3.11-slm",
@@ -42,7 +43,8 @@ START = "failed to create shim task: OCI runtime create failed: runc create fail
             "biulder",
         ),
         (
-            "COPY failed: file not found in build context or excluded by .dockerignore: stat requirments.txt: file does not exist",
+            "COPY failed: file not found in build context or excluded by .dockerignore: stat "
+            "requirments.txt: file does not exist",
             docker.COPY_SOURCE_MISSING,
             "requirments.txt",
         ),
@@ -63,7 +65,8 @@ START = "failed to create shim task: OCI runtime create failed: runc create fail
             "WROKDIR",
         ),
         (
-            "ERROR: failed to solve: dockerfile parse error on line 2: unknown instruction: WROKDIR (did you mean WORKDIR?)",
+            "ERROR: failed to solve: dockerfile parse error on line 2: unknown instruction: WROKDIR (did "
+            "you mean WORKDIR?)",
             docker.INSTRUCTION_UNKNOWN,
             "WROKDIR",
         ),

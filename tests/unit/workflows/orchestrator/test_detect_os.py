@@ -1,4 +1,4 @@
-"""What the detectors see of missing libraries, compilers, headers and programs: lines of real logs, and lines that are none."""
+"""What the detectors see of missing libraries, compilers, headers and programs, in lines of real logs."""
 
 from __future__ import annotations
 
@@ -45,6 +45,16 @@ def buildkit(*output: str, stage: str = "", instruction: str = "RUN make") -> st
         ("OSError: libgomp.so.1: cannot open shared object file: No such file or directory", "libgomp.so.1"),
         ("ImportError: failed to find libmagic.  Check your installation", "libmagic"),
         ("ImportError: Unable to find zbar shared library", "zbar"),
+        ("OSError: cannot load library 'libsndfile.so': libsndfile.so: cannot open shared object file", "sndfile"),
+        (
+            "OSError: Could not find library geos_c or load any of its variants ['libgeos_c.so.1', 'libgeos_c.so']",
+            "libgeos_c.so.1",
+        ),
+        (
+            "django.core.exceptions.ImproperlyConfigured: Could not find the GDAL library "
+            '(tried "gdal", "GDAL", "gdal3.7.0"). Is GDAL installed?',
+            "gdal",
+        ),
         (
             "OSError: cannot load library 'pango-1.0-0': pango-1.0-0: cannot open shared object file: No such file",
             "pango-1.0-0",
@@ -55,7 +65,8 @@ def buildkit(*output: str, stage: str = "", instruction: str = "RUN make") -> st
         ),
         (
             'OSError: no library called "cairo-2" was found\nno library called "cairo" was found\n'
-            "cannot load library 'libcairo.so.2': libcairo.so.2: cannot open shared object file: No such file or directory",
+            "cannot load library 'libcairo.so.2': libcairo.so.2: cannot open shared object file: No such "
+            "file or directory",
             "libcairo.so.2",
         ),
     ],
@@ -70,7 +81,8 @@ def test_a_library_that_python_could_not_load(line: str, library: str) -> None:
     ("line", "library"),
     [
         (
-            "/app/shop: error while loading shared libraries: libcjson.so.1: cannot open shared object file: No such file or directory",
+            "/app/shop: error while loading shared libraries: libcjson.so.1: cannot open shared object "
+            "file: No such file or directory",
             "libcjson.so.1",
         ),
         ("Error: libvips-cpp.so.42: cannot open shared object file: No such file or directory", "libvips-cpp.so.42"),
@@ -79,7 +91,8 @@ def test_a_library_that_python_could_not_load(line: str, library: str) -> None:
             "libstdc++.so.6",
         ),
         (
-            'Exception in thread "main" java.lang.UnsatisfiedLinkError: /usr/lib/jvm/lib/libfontmanager.so: libfreetype.so.6: cannot open shared object file',
+            'Exception in thread "main" java.lang.UnsatisfiedLinkError: /usr/lib/jvm/lib/libfontmanager.so: '
+            "libfreetype.so.6: cannot open shared object file",
             "libfreetype.so.6",
         ),
     ],
@@ -126,6 +139,8 @@ def test_a_library_that_another_program_could_not_load(line: str, library: str) 
             PC_MISSING,
             "cairo",
         ),
+        ('CMake was unable to find a build program corresponding to "Unix Makefiles".', TOOL_MISSING, "make"),
+        ("  No CMAKE_CXX_COMPILER could be found.", COMPILER_MISSING, "c++"),
         ("error: can't find Rust compiler", RUST_MISSING, "Rust"),
         ("Cargo, the Rust package manager, is not installed or is not on PATH.", RUST_MISSING, "Cargo"),
     ],
@@ -139,8 +154,10 @@ def test_what_a_build_lacks_belongs_to_its_stage_and_instruction(line: str, kind
 
 def test_the_classic_builder_counts_its_stages() -> None:
     log = (
-        "Step 1/5 : FROM python:3.11 AS one\n ---> 00\nStep 2/5 : FROM python:3.11\n ---> 00\nStep 3/5 : RUN pip install  x\n"
-        " ---> Running in 00\n\x1b[91m      Error: pg_config executable not found.\n\x1b[0mThe command '/bin/sh -c pip install  x' returned a non-zero code: 1\n"
+        "Step 1/5 : FROM python:3.11 AS one\n ---> 00\nStep 2/5 : FROM python:3.11\n ---> 00\nStep 3/5 : "
+        "RUN pip install  x\n"
+        " ---> Running in 00\n\x1b[91m      Error: pg_config executable not found.\n\x1b[0mThe command "
+        "'/bin/sh -c pip install  x' returned a non-zero code: 1\n"
     )
     finding = found(log)
     assert finding is not None
@@ -191,13 +208,15 @@ SUBPROCESS = "/usr/local/lib/python3.11/subprocess.py"
         ),
         (
             raised(
-                "graphviz.backend.execute.ExecutableNotFound: failed to execute PosixPath('dot'), make sure the Graphviz executables are on your systems' PATH"
+                "graphviz.backend.execute.ExecutableNotFound: failed to execute PosixPath('dot'), make sure "
+                "the Graphviz executables are on your systems' PATH"
             ),
             "dot",
         ),
         (
             raised(
-                "pdf2image.exceptions.PDFInfoNotInstalledError: Unable to get page count. Is poppler installed and in PATH?"
+                "pdf2image.exceptions.PDFInfoNotInstalledError: Unable to get page count. Is poppler "
+                "installed and in PATH?"
             ),
             "pdfinfo",
         ),

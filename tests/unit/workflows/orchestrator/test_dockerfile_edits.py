@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from time import perf_counter
+
 import pytest
 
 from moonmind.schemas.workflow_models import Edit
 from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits
-from moonmind.workflows.orchestrator.edits.dockerfile_text import NotUnderstoodError, read_dockerfile
+from moonmind.workflows.orchestrator.edits.dockerfile_text import read_dockerfile
 
 NEW = "RUN apt-get update && apt-get install -y --no-install-recommends libgl1 && rm -rf /var/lib/apt/lists/*\n"
 
@@ -158,14 +160,15 @@ def test_a_base_image_takes_another_tag_where_it_is_written_plainly(
 
 
 def test_arguments_fill_in_images_and_stages_know_where_they_start() -> None:
-    text = b'ARG V="3.11"\nARG X\nFROM python:${V}-slim AS base\nFROM base AS mid\nFROM mid\nFROM python:$X\nFROM python:${Y:-3.12}\n'
+    text = b'ARG V="3.11"\nARG X\nFROM python:${V}-slim AS base\nFROM base AS mid\nFROM mid\nFROM '
+    "python:$X\nFROM python:${Y:-3.12}\n"
     read = read_dockerfile(text)
     assert [read.root_image(stage) for stage in read.stages] == ["python:3.11-slim"] * 3 + [None, "python:3.12"]
     assert [stage.base for stage in read.stages] == [None, 0, 1, None, None]
 
 
 def test_a_long_hostile_file_is_read_in_no_time() -> None:
-    text = b"FROM a\nRUN " + b"<<" * 50_000 + b"\\ " * 50_000 + b"'" * 50_001 + b"\n"
-    with pytest.raises(NotUnderstoodError, match="no name"):
-        read_dockerfile(text)
-        raise NotUnderstoodError("no name")
+    text = "FROM a\nRUN " + "<<" * 20_000 + "\\ " * 20_000 + "'" * 20_001 + "\n"
+    began = perf_counter()
+    assert added(text).startswith("FROM a\nRUN apt-get update")
+    assert perf_counter() - began < 3
