@@ -23,9 +23,9 @@ Detector = Callable[[Sequence[Line]], list[Seen]]
 """Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
 
 DETECTORS: tuple[Detector, ...] = (
+    os_libraries.find,
     python_modules.find,
     os_toolchain.find,
-    os_libraries.find,
     dockerfiles.find,
     os_executables.find,
     tracebacks.find_any,

@@ -50,6 +50,8 @@ def _told(lines: Sequence[Line]) -> Iterator[tuple[int, Finding]]:
                 evidence = (*failure.final.evidence,) if raised is failure.final else raised.evidence
                 yield places[id(failure.final.line)], _finding(name, evidence)
                 break
+            if raised.type == "ModuleNotFoundError":
+                break  # what was missing after the library is what ended the program
     for place, line in enumerate(lines):
         for pattern in _OTHER_PROGRAMS:
             if told := pattern.search(line.text):

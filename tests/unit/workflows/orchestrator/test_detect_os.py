@@ -17,6 +17,7 @@ from moonmind.workflows.orchestrator.detectors.os_toolchain import (
     RUST_MISSING,
     TOOL_MISSING,
 )
+from moonmind.workflows.orchestrator.detectors.python_modules import MODULE_MISSING
 
 
 def found(text: str) -> Finding | None:
@@ -162,6 +163,16 @@ def test_the_classic_builder_counts_its_stages() -> None:
     finding = found(log)
     assert finding is not None
     assert (finding.kind, finding.details) == (TOOL_MISSING, {"stage": "1", "before": "RUN pip install x"})
+
+
+def test_of_a_chain_what_ended_the_program_counts() -> None:
+    module = raised("ModuleNotFoundError: No module named '_soundfile_data'")
+    library = raised("OSError: libsndfile.so.1: cannot open shared object file: No such file or directory")
+    during = "\nDuring handling of the above exception, another exception occurred:\n\n"
+    for text, kind in ((module + during + library, LIBRARY_MISSING), (library + during + module, MODULE_MISSING)):
+        finding = found(text)
+        assert finding is not None
+        assert finding.kind == kind
 
 
 def test_a_header_in_double_quotes_is_marked_as_such() -> None:

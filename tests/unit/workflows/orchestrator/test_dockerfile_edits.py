@@ -160,8 +160,8 @@ def test_a_base_image_takes_another_tag_where_it_is_written_plainly(
 
 
 def test_arguments_fill_in_images_and_stages_know_where_they_start() -> None:
-    text = b'ARG V="3.11"\nARG X\nFROM python:${V}-slim AS base\nFROM base AS mid\nFROM mid\nFROM '
-    "python:$X\nFROM python:${Y:-3.12}\n"
+    text = b'ARG V="3.11"\nARG X\nFROM python:${V}-slim AS base\nFROM base AS mid\nFROM mid\n'
+    text += b"FROM python:$X\nFROM python:${Y:-3.12}\n"
     read = read_dockerfile(text)
     assert [read.root_image(stage) for stage in read.stages] == ["python:3.11-slim"] * 3 + [None, "python:3.12"]
     assert [stage.base for stage in read.stages] == [None, 0, 1, None, None]
