@@ -4,8 +4,8 @@
 
 The facts are Debian's own: apt fetches and checks the package index and the lists of the packages' files ("Contents")
 of each release, into a folder of its own. The machine's own apt says where the archive is. Kept are the files that a
-build or a program asks for by name: shared libraries and headers where the linker and the compiler look, programs on the
-path, and pkg-config's files. Left out by rule, since no build names them:
+build or a program asks for by name: shared libraries and headers where the linker and the compiler look, programs on
+the path, and pkg-config's files. Left out by rule, since no build names them:
 
 - packages for debugging and for other machines (`-dbg`, `-dbgsym`, `-cross`);
 - headers of the compilers' own libraries (`c++/…`) and below DEEPEST folders; of a package with more than MANY headers
