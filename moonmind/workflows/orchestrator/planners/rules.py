@@ -10,12 +10,23 @@ from moonmind.workflows.orchestrator.planners import (
     NoSafeEditError,
     Planning,
     Proposal,
+    RebuildFirstError,
     Remedy,
     docker_commands,
     docker_copies,
     docker_images,
+    explanations,
+    node_files,
+    node_packages,
+    npm,
     os_remedies,
+    python_abi,
+    python_conflicts,
+    python_extras,
+    python_missing,
     python_modules,
+    python_names,
+    python_pins,
 )
 
 REMEDIES: Mapping[str, Remedy] = {
@@ -24,13 +35,23 @@ REMEDIES: Mapping[str, Remedy] = {
     **docker_images.REMEDIES,
     **docker_copies.REMEDIES,
     **docker_commands.REMEDIES,
+    **node_packages.REMEDIES,
+    **node_files.REMEDIES,
+    **npm.REMEDIES,
+    **python_names.REMEDIES,
+    **python_conflicts.REMEDIES,
+    **python_pins.REMEDIES,
+    **python_extras.REMEDIES,
+    **python_abi.REMEDIES,
+    **python_missing.REMEDIES,
 }
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
-    python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
+    **explanations.EXPLAINED,
+    **python_names.EXPLAINED,
+    **python_abi.EXPLAINED,
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
-    python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
     **os_remedies.EXPLAINED,
     **docker_commands.EXPLAINED,
 }
@@ -54,6 +75,7 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
     """Edits for the findings that can be repaired safely; without any, the reasons. Raises IndexUnavailableError."""
     edits: list[Edit] = []
     reasons: list[str] = []
+    stale = 0
     for finding in findings:
         try:
             found = _remedy(finding)(finding, planning)
@@ -61,7 +83,8 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
             reasons += [edit.reason for edit in found]
         except NoSafeEditError as error:
             reasons.append(str(error))
-    return Proposal(tuple(edits), "\n".join(reasons))
+            stale += isinstance(error, RebuildFirstError)
+    return Proposal(tuple(edits), "\n".join(reasons), rebuild=0 < stale == len(findings))
 
 
 def _remedy(finding: Finding) -> Remedy:
