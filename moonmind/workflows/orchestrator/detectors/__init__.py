@@ -33,17 +33,17 @@ Detector = Callable[[Sequence[Line]], list[Seen]]
 """Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
 
 DETECTORS: tuple[Detector, ...] = (
-python_packaging.find,
+    python_packaging.find,
     python_builds.find,
     python_abi.find,
+    os_toolchain.find,
+    os_executables.find,
     python_extras.find,
     python_names.find,
     build_networks.find,
     os_libraries.find,
     python_modules.find,
-    os_toolchain.find,
     dockerfiles.find,
-    os_executables.find,
     node_modules.find,
     npm.find,
     own_code.find,

@@ -8,6 +8,7 @@ import pytest
 
 from moonmind.schemas.workflow_models import Finding, ServiceFacts
 from moonmind.workflows.orchestrator.detectors import dockerfiles as docker
+from moonmind.workflows.orchestrator.detectors.node_modules import FILE_MISSING
 from moonmind.workflows.orchestrator.edits import apply_edits
 from moonmind.workflows.orchestrator.planners import Planning, Project
 from moonmind.workflows.orchestrator.planners.dockerignore import is_ignored
@@ -82,6 +83,7 @@ APP = "FROM python:3.11-slim\nWORKDIR /app\nCOPY . .\nUSER app\nCMD {}\n"
             "mian",
             "main",
         ),
+        (FILE_MISSING, "/app/sever.js", APP.format('["node", "sever.js"]'), {"server.js": ""}, "sever", "server"),
         (docker.INSTRUCTION_UNKNOWN, "WROKDIR", "FROM a\nWROKDIR /app\n", {}, "WROKDIR", "WORKDIR"),
     ],
 )
