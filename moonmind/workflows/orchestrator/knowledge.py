@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from moonmind.workflows.orchestrator.npm_registry import NpmCliRegistry
 from moonmind.workflows.orchestrator.npm_registry.locks import NpmLocks
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Knowledge
 from moonmind.workflows.orchestrator.planning_ports import LockToolError
-from moonmind.workflows.orchestrator.ports import IndexUnavailableError
+from moonmind.workflows.orchestrator.uv_tools.machine import MachineUv
+from moonmind.workflows.orchestrator.uv_tools.resolver import UvResolver
 
 
 def make_knowledge() -> Knowledge:
     """Asks pip's index, and the tools that own each lock file."""
-    return Knowledge(index=PipPackageIndex(), resolver=_Missing(), npm=NpmCliRegistry(), locks=_Missing(NpmLocks()))
+    pip = PipClient()
+    index = PipPackageIndex(pip)
+    resolver = UvResolver(MachineUv(pip), index)
+    return Knowledge(index=index, resolver=resolver, npm=NpmCliRegistry(), locks=_Missing(NpmLocks()))
 
 
 class _Missing:
@@ -22,11 +27,6 @@ class _Missing:
 
     def __init__(self, npm: NpmLocks | None = None) -> None:
         self._npm = npm or NpmLocks()
-
-    def resolve(
-        self, files: Mapping[str, bytes], root: str, *, python: str | None, prefer: Mapping[str, str] | None = None
-    ) -> Mapping[str, str]:
-        raise IndexUnavailableError("there is no resolver")
 
     def refresh(
         self, before: Mapping[str, bytes], after: Mapping[str, bytes], *, python: str | None, node: str | None

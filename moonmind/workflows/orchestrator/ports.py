@@ -76,12 +76,13 @@ class CommandRunner(Protocol):
 
 
 class StepFailedError(Exception):
-    """A step cannot reach its goal; `code` is stable, the reason is for people."""
+    """A step cannot reach its goal; `code` is stable, the reason is for people. `news` as in `run_state.StepFailed`."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, *, news: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.news = news
 
 
 class EngineUnavailableError(StepFailedError):
@@ -227,22 +228,23 @@ class Release:
 
     `modules` are the dotted names of all modules and regular packages that its files hold. A namespace package (a
     folder without code of its own) is not in it: nobody provides it, only what lies below. `releases` counts the
-    versions that the index has of the distribution.
+    versions that the index has of the distribution. `file`: the name of the file that was read, which pip would take.
     """
 
     name: str
     version: str
     modules: frozenset[str]
     releases: int
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """A version of a distribution that the index has, whether or not this Python can install it.
 
-    `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given; None:
-    it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say. `installable`:
-    there is a file that this Python on this platform takes.
+    `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given;
+    None: it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say.
+    `installable`: there is a file that this Python on this platform takes.
     """
 
     version: str
@@ -305,6 +307,18 @@ class OpenLog(LogSink, Protocol):
     def finish(self) -> tuple[ArtifactInfo, ...]: ...
 
 
+class Clock(Protocol):
+    """The time that a step has, and in which it waits for its service."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def pause(self, wait: Callable[[float], None], seconds: float) -> None:
+        """Let so much time pass by `wait`, which may raise before it is over."""
+        ...
+
+
 class ArtifactStore(Protocol):
     """Files of runs, addressed by run id and relative path; the API never sees where they lie."""
 
@@ -322,6 +336,10 @@ class ArtifactStore(Protocol):
 
     def get(self, run_id: UUID, path: str) -> bytes | None:
         """A whole file, None when there is none."""
+        ...
+
+    def size(self, run_id: UUID, path: str) -> int | None:
+        """How many bytes a file has now, None when there is none that can be read. Raises PathRefusedError."""
         ...
 
     def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:

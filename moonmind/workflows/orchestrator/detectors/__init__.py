@@ -11,9 +11,13 @@ from collections.abc import Callable, Sequence
 from moonmind.schemas.workflow_models import Finding, LogSource
 from moonmind.workflows.orchestrator.detectors import (
     build_networks,
+    dockerfiles,
     environment,
     node_modules,
     npm,
+    os_executables,
+    os_libraries,
+    os_toolchain,
     own_code,
     python_modules,
     tracebacks,
@@ -26,6 +30,10 @@ Detector = Callable[[Sequence[Line]], list[Seen]]
 DETECTORS: tuple[Detector, ...] = (
     build_networks.find,
     python_modules.find,
+    os_toolchain.find,
+    os_libraries.find,
+    dockerfiles.find,
+    os_executables.find,
     node_modules.find,
     npm.find,
     own_code.find,

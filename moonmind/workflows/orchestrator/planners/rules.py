@@ -10,16 +10,25 @@ from moonmind.workflows.orchestrator.planners import (
     NoSafeEditError,
     Planning,
     Proposal,
+    RebuildFirstError,
     Remedy,
+    docker_commands,
+    docker_copies,
+    docker_images,
     explanations,
     node_files,
     node_packages,
     npm,
+    os_remedies,
     python_modules,
 )
 
 REMEDIES: Mapping[str, Remedy] = {
     **python_modules.REMEDIES,
+    **os_remedies.REMEDIES,
+    **docker_images.REMEDIES,
+    **docker_copies.REMEDIES,
+    **docker_commands.REMEDIES,
     **node_packages.REMEDIES,
     **node_files.REMEDIES,
     **npm.REMEDIES,
@@ -31,6 +40,8 @@ EXPLAINED: Mapping[str, str] = {
     python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
     python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
+    **os_remedies.EXPLAINED,
+    **docker_commands.EXPLAINED,
 }
 """Finding kinds that no edit of a file repairs, and what a person would do."""
 
@@ -52,6 +63,7 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
     """Edits for the findings that can be repaired safely; without any, the reasons. Raises IndexUnavailableError."""
     edits: list[Edit] = []
     reasons: list[str] = []
+    stale = 0
     for finding in findings:
         try:
             found = _remedy(finding)(finding, planning)
@@ -59,7 +71,8 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
             reasons += [edit.reason for edit in found]
         except NoSafeEditError as error:
             reasons.append(str(error))
-    return Proposal(tuple(edits), "\n".join(reasons))
+            stale += isinstance(error, RebuildFirstError)
+    return Proposal(tuple(edits), "\n".join(reasons), rebuild=0 < stale == len(findings))
 
 
 def _remedy(finding: Finding) -> Remedy:

