@@ -33,6 +33,8 @@ _EFFECT = re.compile(
     r"|E: Unable to locate package |E: Couldn't find any package by"
     r"|E: Package '.{1,100}' has no installation candidate)"
 )
+_STEP = re.compile(r"^(?:ERROR: failed to (?:build|solve)|ERROR: executor failed|The command '.{1,300}' returned)")
+"""What Docker says of the step at last."""
 _PREFIX = re.compile(r"^\d+\.\d+ ")
 """The time that BuildKit writes before a line when it repeats the end of a failed step."""
 
@@ -45,14 +47,19 @@ def find(lines: Sequence[Line]) -> list[Seen]:
 def _told(lines: Sequence[Line]) -> Iterator[tuple[Line, Line]]:
     """(the line that told of the network, the line at which the build gave up)"""
     causes: dict[tuple[str, str], tuple[int, Line]] = {}
+    given_up: set[tuple[str, str]] = set()
     for place, line in enumerate(lines):
         key = (line.source, line.stream)
         text = _PREFIX.sub("", line.text[:1000])
+        near = key in causes and place - causes[key][0] <= NEAR
         if _TRY.match(text):
             causes[key] = (place, line)
         elif _END.match(text):
             yield line, line
-        elif key in causes and place - causes[key][0] <= NEAR and _EFFECT.match(text):
+        elif near and _EFFECT.match(text):
+            given_up.add(key)
+            yield causes[key][1], line
+        elif near and key in given_up and _STEP.match(text):
             yield causes[key][1], line
 
 

@@ -65,7 +65,7 @@ LINES = [
     ),
     ('FATAL:  password authentication failed for user "shop"', environment.CREDENTIALS_REFUSED, "shop"),
     (
-        "ERROR 1045 (28000): Access denied for user 'shop'@'web' (using password: YES)",
+        "ERROR 1045 (28000): Access denied for user 'shop'@'web'",
         environment.CREDENTIALS_REFUSED,
         "shop",
     ),
@@ -79,7 +79,7 @@ LINES = [
     ("(sqlite3.OperationalError) no such table: users", environment.TABLE_MISSING, "users"),
     ("ERROR 1146 (42S02): Table 'shop.users' doesn't exist", environment.TABLE_MISSING, "shop.users"),
     (
-        "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate has expired",
+        "ssl.SSLCertVerificationError: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: has expired",
         environment.CERTIFICATE_REFUSED,
         None,
     ),

@@ -1,2 +1,2 @@
-with open("/dev/full", "w") as out:
-    out.write("x")
+with open('/dev/full', 'w') as out:
+    out.write('x')

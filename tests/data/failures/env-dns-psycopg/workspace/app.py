@@ -1,3 +1,3 @@
 import psycopg
 
-psycopg.connect("postgresql://shop@db.internal.example/shop")
+psycopg.connect('postgresql://shop@db.internal.example/shop')

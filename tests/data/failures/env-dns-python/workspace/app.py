@@ -1,3 +1,3 @@
 import socket
 
-socket.create_connection(("db.internal.example", 5432))
+socket.create_connection(('db.internal.example', 5432))

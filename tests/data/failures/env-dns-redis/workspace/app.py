@@ -1,3 +1,3 @@
 import redis
 
-redis.Redis(host="cache.internal.example").ping()
+redis.Redis(host='cache.internal.example').ping()

@@ -1,1 +1,1 @@
-open("/srv/data/shop.db", "ab")
+open('/srv/data/shop.db', 'ab')

@@ -1,1 +1,1 @@
-open("/srv/cache.json", "w")
+open('/srv/cache.json', 'w')

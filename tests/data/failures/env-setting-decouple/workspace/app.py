@@ -1,3 +1,3 @@
 from decouple import config
 
-SECRET_KEY = config("SECRET_KEY")
+SECRET_KEY = config('SECRET_KEY')

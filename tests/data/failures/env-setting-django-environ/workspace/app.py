@@ -1,4 +1,4 @@
 import environ
 
 env = environ.Env()
-SECRET_KEY = env("SECRET_KEY")
+SECRET_KEY = env('SECRET_KEY')

@@ -1,3 +1,3 @@
 import sqlite3
 
-sqlite3.connect("/srv/nowhere/shop.db")
+sqlite3.connect('/srv/nowhere/shop.db')

@@ -1,3 +1,3 @@
 import urllib.request
 
-urllib.request.urlopen("https://localhost:8443/")
+urllib.request.urlopen('https://localhost:8443/')

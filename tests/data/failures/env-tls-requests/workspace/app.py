@@ -1,3 +1,3 @@
 import requests
 
-requests.get("https://localhost:8443/")
+requests.get('https://localhost:8443/')

@@ -1,1 +1,1 @@
-kept = [open("app.py") for _ in range(100)]
+kept = [open('app.py') for _ in range(100)]
