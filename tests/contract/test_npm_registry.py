@@ -184,7 +184,7 @@ def test_without_npm_the_error_says_what_to_install() -> None:
 def test_a_configuration_beside_the_manifest_is_not_read(client: NpmClient, tmp_path: Path) -> None:
     """npm reads `.npmrc` of the folder it is run in; the scratch copy holds only the two files that it is given."""
     (tmp_path / ".npmrc").write_text("registry=http://127.0.0.1:9/\n")
-    lock = json.loads(client.lock({"package.json": manifest(plain="1.0.0")}, "package-lock.json", 3))
+    lock = json.loads(client.lock({"package.json": manifest(plain="1.0.0")}, "package-lock.json"))
     assert lock["packages"]["node_modules/plain"]["version"] == "1.0.0"
 
 
@@ -222,6 +222,22 @@ def test_a_lock_keeps_its_form(client: NpmClient, version: int) -> None:
     after = {"package.json": manifest(plain="^1.0.0", host="^1.0.0")}
     renewed = NpmLocks(client).refresh(before, after, python=None, node=None)
     assert json.loads(renewed["package-lock.json"])["lockfileVersion"] == version
+
+
+@pytest.mark.npm
+@pytest.mark.parametrize("with_addresses", [True, False])
+@pytest.mark.parametrize("machine_omits", ["true", "false"])
+def test_a_lock_keeps_its_addresses_or_goes_on_without(
+    client: NpmClient, served: Registry, with_addresses: bool, machine_omits: str
+) -> None:
+    lock = json.loads(locked(plain="1.0.0"))
+    address = f"{served.url}/plain/-/plain-1.0.0.tgz"
+    lock["packages"]["node_modules/plain"] |= {"resolved": address} if with_addresses else {}
+    before = {"package.json": manifest(plain="^1.0.0", host="^1.0.0"), "package-lock.json": json.dumps(lock).encode()}
+    npm = NpmClient({**(client.settings or {}), "omit_lockfile_registry_resolved": machine_omits})
+    renewed = NpmLocks(npm).refresh(before, {}, python=None, node=None)["package-lock.json"]
+    packages = json.loads(renewed)["packages"]
+    assert ["resolved" in packages[f"node_modules/{name}"] for name in ("plain", "host")] == [with_addresses] * 2
 
 
 @pytest.mark.npm
