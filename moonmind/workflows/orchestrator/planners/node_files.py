@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from posixpath import dirname, join, normpath
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import node_modules as node
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
-from moonmind.workflows.orchestrator.planners.docker_commands import correct_script
 from moonmind.workflows.orchestrator.planners.spelling import is_near
 
 ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".mts", ".cts", ".json", "/index.js", "/index.ts")
@@ -19,17 +17,13 @@ BUILT = frozenset({"dist", "build", "out", "lib", ".next", ".output", "public"})
 """Folders that build tools write by custom."""
 
 
-def mend_start(finding: Finding, planning: Planning) -> list[Edit]:
-    """The command that starts a file by a slip of its name, corrected in the Dockerfile; what the program's own files
-    ask for is explained. Raises NoSafeEditError."""
+def explain_file(finding: Finding, planning: Planning) -> list[Edit]:
+    """Always raises NoSafeEditError, with what a person would do."""
     name = (finding.subject or "").removeprefix("file://")
     files = planning.project.files
     if package := node.installed_package(name):
         raise NoSafeEditError(_of_a_package(name, package))
     importer = finding.details.get("importer", "")
-    if not importer:
-        with suppress(NoSafeEditError):
-            return list(correct_script(finding, planning))
     wanted = _possible_paths(name, importer, files)
     raise NoSafeEditError(_explanation(wanted, importer, files))
 
@@ -117,4 +111,4 @@ def _stem(name: str) -> str:
     return name.removesuffix(ending)
 
 
-REMEDIES: Mapping[str, Remedy] = {node.FILE_MISSING: mend_start}
+REMEDIES: Mapping[str, Remedy] = {node.FILE_MISSING: explain_file}
