@@ -6,7 +6,8 @@ The rule, from the surest to the weakest:
 2. What was seen or reviewed names one: it is taken when a release of it provides the module, the newest or, when that
    has it no more, the newest that has. When pip would have to build it, and exactly one of the others that several
    sources name comes built and provides it too, that one is taken (`psycopg2-binary`). When the sources themselves name
-   several together (`opencv-python`, `opencv-python-headless`), a person chooses.
+   several together, the plain name is the project's own first choice, and its other builds (`opencv-python-headless` of
+   `opencv-python`) are said with it; among names that do not extend one another a person chooses.
 3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
    import, and no distribution of the import's own name provides it as well.
 4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path. Names that
@@ -106,7 +107,7 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
         if len(built) == 1:
             source = f"named by several lists; {choice} provides it too, but would have to be built"
             return Chosen(built[0].release, _proof(built[0].release, path, source))
-    _refuse_open_choice(provided.release, known, wanted, asking)
+    why += _other_builds(provided.release, known, wanted, asking)
     offers = () if known.is_named_for_the_index else asking.index.offers(choice, python=asking.python)
     if not known.is_named_for_the_index and (reason := doubt_about(provided.release, offers, now=asking.now)):
         raise NoSafeEditError(_shown(provided.release, wanted, reason))
@@ -133,12 +134,16 @@ def _part_of(owner: str, wanted: Wanted, asking: Asking) -> Chosen:
     return Chosen(whole.release, _proof(whole.release, wanted.module, f"{owner} holds what is above it"), whole.lost_in)
 
 
-def _refuse_open_choice(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> None:
-    """Builds of one project for different surroundings (`opencv-python-headless`): which is meant no import tells."""
+def _other_builds(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> str:
+    """What is said of a project's other builds that provide the import too; empty when there are none.
+
+    Raises NoSafeEditError for one that is no build of the same project by its name.
+    """
     found = [find_provided(name, wanted, asking) for name in known.variants]
     others = [one.release for one in found if one is not None and one.lost_in is None]
-    if others:
+    if any(not canonicalize_name(one.name).startswith(f"{canonicalize_name(release.name)}-") for one in others):
         raise NoSafeEditError(_several([release, *others], wanted))
+    return f"; {', '.join(one.name for one in others)} is another build of it" if others else ""
 
 
 def find_provided(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
