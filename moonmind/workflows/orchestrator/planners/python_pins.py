@@ -32,6 +32,8 @@ def take_existing(finding: Finding, planning: Planning) -> list[Edit]:
     """The nearest release for a line that nothing satisfies. Raises NoSafeEditError, IndexUnavailableError."""
     name = finding.subject or ""
     line = _need_line(name, planning)
+    if finding.details.get("known") == "no":  # the tool has asked; a name that may be a slip is not asked for again
+        raise NoSafeEditError(_explain_unknown(name))
     base = base_of(line.requirement.specifier)
     if base is not None and base.local:
         raise NoSafeEditError(
