@@ -61,6 +61,8 @@ def candidates(wanted: Wanted) -> list[str]:
 
 def expected(wanted: Wanted) -> list[str]:
     """The distributions of which one provides the import if it is there at all: the sure ones, else all candidates."""
+    if owner := _owner_of(wanted):
+        return [owner]
     sure = _reviewed_choice(wanted)
     return [*([sure[1].choice] if sure[1].choice else []), *sure[1].others] if sure else candidates(wanted)
 
@@ -69,6 +71,8 @@ def choose(wanted: Wanted, asking: Asking, instruction: str = "") -> Chosen:
     """The distribution to add. Raises NoSafeEditError with the candidates, or what else a person would look at."""
     if named := _named_choice(wanted, asking, instruction):
         return named
+    if owner := _owner_of(wanted):
+        return _part_of(owner, wanted, asking)
     sure = _reviewed_choice(wanted)
     if sure and (chosen := _sure_choice(wanted, *sure, asking)):
         return chosen
@@ -107,6 +111,26 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
     if not known.is_named_for_the_index and (reason := doubt_about(provided.release, offers, now=asking.now)):
         raise NoSafeEditError(_shown(provided.release, wanted, reason))
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
+
+
+def _owner_of(wanted: Wanted) -> str | None:
+    """The distribution that surely holds what the missing module is a part of: Python names a dotted module only when
+    what is above it could be imported, so the distribution is there, and nobody else's is looked for."""
+    if _reviewed_choice(wanted):
+        return None
+    parts, known = wanted.missing.split("."), known_names()
+    above = (".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
+    return next((known[path].choice for path in above if path in known and known[path].sure), None)
+
+
+def _part_of(owner: str, wanted: Wanted, asking: Asking) -> Chosen:
+    whole = find_release(owner, lambda release: _provides_whole(release, wanted), asking.index, python=asking.python)
+    if whole is None:
+        raise NoSafeEditError(
+            f"no release of {owner} that was looked at provides `{wanted.module}`: correct the import, or see what "
+            f"{owner}'s change log says of it"
+        )
+    return Chosen(whole.release, _proof(whole.release, wanted.module, f"{owner} holds what is above it"), whole.lost_in)
 
 
 def _refuse_open_choice(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> None:

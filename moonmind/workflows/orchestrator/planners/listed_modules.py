@@ -1,12 +1,11 @@
 """A module that is missing although its distribution is listed: the release that gets installed has it no more, or what
-runs is older than the list."""
+runs is older than the list. What is known to be installed without it is `python_names`' to hold back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
 
 from moonmind.schemas.workflow_models import Edit, ServiceFacts
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, RebuildFirstError
@@ -34,14 +33,14 @@ def explain_or_pin(
     if not counting:
         raise NoSafeEditError(f"`{needed.missing}` is missing, yet {reason}")
     one = counting[0]
-    provided = find_provided(distribution, needed, asking) if one.requirement.url is None else None
-    if provided is not None and provided.lost_in is not None and _has_lost(one, provided, facts):
-        return _pin(one, needed, provided, provided.lost_in)
     if version := _installed(one, facts):
         raise NoSafeEditError(
             f"`{needed.missing}` is missing, yet {one.file} lists `{one.requirement}` and {version} of it is "
             "installed: take a release that provides the module"
         )
+    provided = find_provided(distribution, needed, asking) if one.requirement.url is None else None
+    if provided is not None and provided.lost_in is not None and one.requirement.specifier.contains(provided.lost_in):
+        return _pin(one, needed, provided, provided.lost_in)
     raise RebuildFirstError(f"`{needed.missing}` is missing, yet {reason}")
 
 
@@ -60,17 +59,6 @@ def _pin(one: Listed, needed: Wanted, provided: Provided, lost_in: str) -> tuple
         proof=proof,
     )
     return edit, release
-
-
-def _has_lost(one: Listed, provided: Provided, facts: ServiceFacts) -> bool:
-    """True when what is installed, or, if that is not known, what the list lets in, is a release without the module."""
-    lost_in = provided.lost_in or ""
-    try:
-        if version := _installed(one, facts):
-            return Version(version) >= Version(lost_in)
-    except InvalidVersion:
-        return False
-    return one.requirement.specifier.contains(lost_in)
 
 
 def _installed(one: Listed, facts: ServiceFacts) -> str | None:

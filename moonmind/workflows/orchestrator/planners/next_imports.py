@@ -28,6 +28,12 @@ class Place:
     statement: Import
 
 
+def importing_file(frames: Sequence[str], project: Project) -> str | None:
+    """The workspace's file whose loading failed, None when it is not known."""
+    reached = _frames_within(frames[-1:], frozenset(project.python_files))
+    return reached[0][0] if reached else None
+
+
 def failed_import(frames: Sequence[str], missing: str, project: Project) -> Import | None:
     """The import that failed, as the workspace's own file has it; None when that file is not there or says another."""
     if not frames or not (reached := _frames_within(frames[-1:], frozenset(project.python_files))):

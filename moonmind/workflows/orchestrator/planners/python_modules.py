@@ -14,11 +14,11 @@ from moonmind.workflows.orchestrator.planners.distributions import Asking, choos
 from moonmind.workflows.orchestrator.planners.listed_modules import explain_or_pin
 from moonmind.workflows.orchestrator.planners.manifests import Listed, Manifest, choose_manifest, listed_in, specifier
 from moonmind.workflows.orchestrator.planners.never_fetched import (
-    known_name,
+    is_known_elsewhere,
     refuse_own_and_standard,
     refuse_slip_of_listed,
 )
-from moonmind.workflows.orchestrator.planners.next_imports import Place, failed_import, next_imports
+from moonmind.workflows.orchestrator.planners.next_imports import Place, failed_import, importing_file, next_imports
 from moonmind.workflows.orchestrator.planners.own_modules import OwnModules, own_modules
 from moonmind.workflows.orchestrator.planners.present import distributions_present, is_present
 from moonmind.workflows.orchestrator.planners.standard_library import is_standard
@@ -51,7 +51,7 @@ def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
     project = planning.project
     own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
     needed = _wanted(finding, planning)
-    refuse_own_and_standard(needed.missing, own)
+    refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
     manifest = choose_manifest(project)
     service = _Service(planning, manifest, listed_in(project, manifest.root), own)
     first = _answer(needed, service)
@@ -79,7 +79,7 @@ def _further(finding: Finding, first: _Answer, service: _Service) -> tuple[list[
             continue
         where = f"{place.file}:{place.statement.line}"
         try:
-            refuse_own_and_standard(needed.missing, service.own)
+            refuse_own_and_standard(needed, service.own, service.planning.project, place.file)
             answer = _answer(needed, service)
         except NoSafeEditError as error:
             doubts.append(f"`{needed.module}` ({where}) will be missing next: {error}.")
@@ -102,9 +102,10 @@ def _missing_next(finding: Finding, service: _Service) -> list[Place]:
 
 
 def _is_foreign(place: Place, service: _Service) -> bool:
-    module = place.statement.module
-    is_own = service.own.where(module, known_elsewhere=known_name(module).is_widely_known)
-    return not is_own and not is_standard(module, service.planning.facts.python)
+    needed = _wanted_at(place)
+    known = is_known_elsewhere(needed, service.own, service.planning.project, place.file)
+    is_own = service.own.where(needed.missing, known_elsewhere=known)
+    return not is_own and not is_standard(needed.missing, service.planning.facts.python)
 
 
 def _wanted_at(place: Place) -> Wanted:

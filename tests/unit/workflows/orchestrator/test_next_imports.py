@@ -20,6 +20,7 @@ INDEX = (
     release("redis", modules=("redis",)),
     release("requests", modules=("requests",)),
     release("google-cloud-storage", modules=("google.cloud.storage",)),
+    release("celery"),
     release("brandnew", releases=1),
 )
 
@@ -102,6 +103,35 @@ def test_what_stands_behind_the_failed_import_on_its_line_comes_next_too() -> No
     app = "import json, yaml, redis\n"
     finding = failure("yaml", ("/app/app.py", 1, "<module>"), statement="import json, yaml, redis")
     assert names(proposed(finding, project({"app.py": app}))) == ["pyyaml", "redis"]
+
+
+@pytest.mark.parametrize(
+    ("files", "importer", "statement", "name"),
+    [
+        ({"shop/celery.py": "from celery import Celery\n"}, "shop/celery.py", "from celery import Celery", "celery"),
+        (
+            {"shop/celery.py": "app = None\n", "shop/jobs.py": "from celery import shared_task\n"},
+            "shop/jobs.py",
+            "from celery import shared_task",
+            "celery",
+        ),
+        (
+            {"shop/celery.py": "app = None\n", "shop/jobs.py": "from celery import app\n"},
+            "shop/jobs.py",
+            "from celery import app",
+            None,
+        ),
+        ({"shop/celery.py": "", "shop/jobs.py": "import celery\n"}, "shop/jobs.py", "import celery", None),
+        ({"shop/celery.py": "", "jobs.py": "import celery\n"}, "jobs.py", "import celery", "celery"),
+        ({"celery.py": "", "jobs.py": "import celery\n"}, "jobs.py", "import celery", None),
+    ],
+)
+def test_an_inner_module_of_a_known_name_is_told_from_the_library_by_who_imports_what(
+    files: dict[str, str], importer: str, statement: str, name: str | None
+) -> None:
+    finding = failure("celery", (f"/app/{importer}", 1, "<module>"), statement=statement)
+    proposal = proposed(finding, project({"shop/__init__.py": "", **files}))
+    assert names(proposal) == ([name] if name else [])
 
 
 def test_an_import_that_no_list_knows_is_not_added_when_something_installed_may_provide_it() -> None:

@@ -78,7 +78,6 @@ def test_a_proven_distribution_is_added(module: str, statement: str | None, name
     [
         ("google.cloud.bigtable", None),  # only a sibling is there
         ("google", "import google.cloud"),  # a namespace is nobody's
-        ("humanize.numbers", None),  # the distribution has no such module
         ("nothing_at_all", None),
     ],
 )
@@ -86,6 +85,26 @@ def test_without_proof_nothing_is_added(module: str, statement: str | None) -> N
     proposal = proposed(missing(module, statement))
     assert proposal.edits == ()
     assert "no distribution was found that provides" in proposal.rationale
+
+
+def test_a_part_of_a_known_distribution_is_looked_for_in_no_other() -> None:
+    squatter = release("humanize-numbers", modules=("humanize", "humanize.numbers"))
+    index = FakePackageIndex(*INDEX, squatter)
+    proposal = planned(missing("humanize.numbers"), project(), index)
+    assert proposal.edits == ()
+    assert "no release of humanize that was looked at provides `humanize.numbers`" in proposal.rationale
+    assert set(index.asked) == {"humanize"}
+
+
+def test_a_part_that_newer_releases_have_no_more_pins_below_them() -> None:
+    releases = (
+        release("celery", "5.0", modules=("celery",)),
+        release("celery", "4.4", modules=("celery", "celery.task")),
+    )
+    finding = missing("celery.task", "from celery.task import task")
+    assert added(proposed(finding, *releases)) == [("requirements.txt", "celery", "<5.0")]
+    pinned = proposed(finding, *releases, given=project("celery\n")).edits
+    assert [(edit.kind, edit.version) for edit in pinned] == [("requirement_pin", "<5.0")]
 
 
 def test_a_named_distribution_that_does_not_hold_the_module_is_not_added() -> None:
@@ -243,27 +262,18 @@ def test_a_module_that_newer_releases_have_no_more_pins_below_them(requirements:
 
 
 @pytest.mark.parametrize(
-    ("requirements", "installed", "version"),
+    ("requirements", "version"),
     [
-        ("setuptools\n", {}, "<82.0.0"),
-        ("setuptools>=70,!=71\n", {"Setuptools": "82.0.0"}, "!=71,>=70,<82.0.0"),
-        ("flask==3.0\nsetuptools==82.0.0\n", {}, "==81.0.0"),
-        ("setuptools<82\n", {}, None),
-        ("setuptools==81.0.0\n", {}, None),
-        ("setuptools\n", {"setuptools": "80.0.0"}, None),
-        ("setuptools\n", {"setuptools": "odd"}, None),
-        ('setuptools; python_version < "3"\n', {}, None),
+        ("setuptools\n", "<82.0.0"),
+        ("setuptools>=70,!=71\n", "!=71,>=70,<82.0.0"),
+        ("flask==3.0\nsetuptools==82.0.0\n", "==81.0.0"),
+        ("setuptools<82\n", None),
+        ("setuptools==81.0.0\n", None),
+        ('setuptools; python_version < "3"\n', None),
     ],
 )
-def test_a_listed_distribution_that_lost_the_module_is_pinned_below(
-    requirements: str, installed: dict[str, str], version: str | None
-) -> None:
-    planning = Planning(
-        project(requirements),
-        knowledge(FakePackageIndex(*SETUPTOOLS)),
-        ServiceFacts(python="3.11", installed=installed),
-    )
-    proposal = propose([missing("pkg_resources")], planning)
+def test_a_listed_distribution_that_lost_the_module_is_pinned_below(requirements: str, version: str | None) -> None:
+    proposal = planned(missing("pkg_resources"), project(requirements), FakePackageIndex(*SETUPTOOLS), python="3.11")
     pinned = [(edit.kind, edit.name, edit.version) for edit in proposal.edits]
     assert pinned == ([("requirement_pin", "setuptools", version)] if version else [])
     assert "82.0.0 has it no more" in proposal.rationale or "lists `setuptools" in proposal.rationale
