@@ -23,6 +23,13 @@ def add_library(finding: Finding, planning: Planning) -> list[Edit]:
     return [_edit(finding, site, debian, _only(debian.library(name), debian, f"the library `{name}`"))]
 
 
+def add_link_library(finding: Finding, planning: Planning) -> list[Edit]:
+    """The `-dev` package whose link the linker follows. Raises NoSafeEditError."""
+    site, debian = _ground(finding, planning)
+    name = f"lib{finding.subject}.so"
+    return [_edit(finding, site, debian, _only(debian.library(name), debian, f"the library `{name}`"))]
+
+
 def add_header(finding: Finding, planning: Planning) -> list[Edit]:
     """The `-dev` package that holds the header. Raises NoSafeEditError."""
     site, debian = _ground(finding, planning)
@@ -181,6 +188,7 @@ REMEDIES: Mapping[str, Remedy] = {
     os_libraries.LIBRARY_MISSING: add_library,
     os_toolchain.HEADER_MISSING: add_header,
     os_toolchain.COMPILER_MISSING: add_compiler,
+    os_toolchain.LINK_LIBRARY_MISSING: add_link_library,
     os_toolchain.TOOL_MISSING: add_tool,
     os_toolchain.PC_MISSING: add_pkg_config_package,
     os_executables.PROGRAM_MISSING: add_program,

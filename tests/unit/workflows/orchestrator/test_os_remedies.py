@@ -12,6 +12,7 @@ from moonmind.workflows.orchestrator.detectors.os_libraries import LIBRARY_MISSI
 from moonmind.workflows.orchestrator.detectors.os_toolchain import (
     COMPILER_MISSING,
     HEADER_MISSING,
+    LINK_LIBRARY_MISSING,
     PC_MISSING,
     RUST_MISSING,
     TOOL_MISSING,
@@ -52,6 +53,7 @@ def only(kind: str, subject: str, dockerfile: str | Mapping[str, str] = BOOKWORM
         (LIBRARY_MISSING, "libGL.so.1", "libgl1"),
         (HEADER_MISSING, "sqlite3.h", "libsqlite3-dev"),
         (COMPILER_MISSING, "gcc", "build-essential"),
+        (LINK_LIBRARY_MISSING, "xml2", "libxml2-dev"),
         (COMPILER_MISSING, "x86_64-linux-gnu-g++-12", "build-essential"),
         (COMPILER_MISSING, "clang", "clang"),
         (TOOL_MISSING, "pg_config", "libpq-dev"),
@@ -128,6 +130,7 @@ def test_debians_own_python_has_its_headers_in_python3_dev() -> None:
         ),
         (
             HEADER_MISSING,
+            LINK_LIBRARY_MISSING,
             "curl/curl.h",
             BOOKWORM,
             "libcurl4-gnutls-dev, libcurl4-nss-dev, libcurl4-openssl-dev. Add the right",
