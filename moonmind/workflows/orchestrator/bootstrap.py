@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import assert_never
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,21 +19,27 @@ from sqlalchemy import Engine, text
 from api_service.db.session import DEAD_PEER, make_engine
 from moonmind.access.use_cases import signing_key, write_secret
 from moonmind.config.errors import SettingsError
-from moonmind.config.known_secrets import make_redactor
+from moonmind.config.known_secrets import llm_key, make_redactor
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.engine.group_lock import GroupLock
 from moonmind.engine.notices import EventListener
 from moonmind.evidence.keys import KeyFormError, SigningKey
+from moonmind.schemas.service_profile import PlannerName
+from moonmind.utils.redaction import Redactor
+from moonmind.workflows.orchestrator.agent_planner.author import AgentAuthor, passed
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
 from moonmind.workflows.orchestrator.knowledge import make_knowledge
+from moonmind.workflows.orchestrator.llm_planner.author import LlmAuthor
+from moonmind.workflows.orchestrator.llm_planner.clients import Endpoint, make_model
 from moonmind.workflows.orchestrator.metrics import make_metrics
 from moonmind.workflows.orchestrator.otlp import make_tracing
 from moonmind.workflows.orchestrator.planners import Planner
+from moonmind.workflows.orchestrator.planners.proposals import Author, GatedPlanner
 from moonmind.workflows.orchestrator.planners.rules import RULES
-from moonmind.workflows.orchestrator.ports import Delivery, Runtime
+from moonmind.workflows.orchestrator.ports import Delivery, Runtime, StepFailedError
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.runtimes.compose import ComposeServiceRuntime
 from moonmind.workflows.orchestrator.runtimes.process import SupervisedService
@@ -73,7 +80,7 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         runtime_of=lambda name: make_runtime(catalog, name),
         workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
         delivery_of=lambda name: make_delivery(catalog, name),
-        planners_of=lambda name: make_planners(catalog, name),
+        planners_of=lambda name: make_planners(settings, catalog, redactor, name),
         locks=settings.var / "locks",
         owner=f"{socket.gethostname()}:{os.getpid()}",
         queue=settings.orchestrator.queue,
@@ -110,9 +117,41 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
             return SupervisedService(ServicePlace(catalog.home, name), catalog.workspace(name), profile.process)
 
 
-def make_planners(catalog: ServiceCatalog, name: str) -> tuple[Planner, ...]:
-    """The planners of the service's profile, in the order in which they are asked."""
-    return tuple(RULES for planner in catalog.get(name).planners if planner == "rules")
+def make_planners(settings: Settings, catalog: ServiceCatalog, redactor: Redactor, name: str) -> tuple[Planner, ...]:
+    """The planners of the service's profile, in the order in which they are asked. Raises StepFailedError for one whose
+    key cannot be read."""
+    profile = catalog.get(name)
+    return tuple(_planner(settings, profile.allow, redactor, planner) for planner in profile.planners)
+
+
+def _planner(settings: Settings, allow: Sequence[str], redactor: Redactor, name: PlannerName) -> Planner:
+    """Everyone but the rules goes through the gate of `planners.proposals`."""
+    llm, agent = settings.planners.llm, settings.planners.agent
+    match name:
+        case "rules":
+            return RULES
+        case "llm":
+            assert llm.url is not None  # held by the settings' validators
+            assert llm.model is not None
+            key = llm_key(settings)
+            if llm.key_file is not None and key is None:
+                raise StepFailedError("key_not_readable", f"planners.llm.key_file: {llm.key_file} has no key to read")
+            endpoint = Endpoint(llm.style, llm.url, llm.model, key, llm.max_output)
+            author: Author = LlmAuthor(make_model(endpoint), allow, redactor.text, llm.timeout)
+        case "agent":
+            author = AgentAuthor(
+                SubprocessRunner(os.environ),
+                agent.command,
+                settings.var / "scratch",
+                allow,
+                redactor.text,
+                agent.timeout,
+                agent.max_diff,
+                passed(agent.environment, os.environ),
+            )
+        case _:
+            assert_never(name)
+    return GatedPlanner(author, allow, redactor.text)
 
 
 def make_delivery(catalog: ServiceCatalog, name: str) -> Delivery:
