@@ -71,7 +71,7 @@ def print_diff(screen: Console, diff: bytes) -> None:
 
 def read_diff(client: Client, run: Run) -> bytes | None:
     """The change that the plan in force makes, None when there is none. Raises RefusedError when it should be there."""
-    previews = [artifact for artifact in run["artifacts"] if artifact["type"] == "patch_preview"]
+    previews = [artifact for artifact in run["artifacts"] if artifact["path"] == "patch_preview.diff"]
     if not previews and run["awaiting"] and "patch" in _planned(run):
         raise RefusedError(
             f"the diff of run {run['run_id']} is gone, and nobody should decide about what they cannot see.\n"

@@ -120,7 +120,8 @@ class Timeouts(Table):
 
 
 class ServiceProfile(Table):
-    """One service. `allow` holds globs relative to `workspace`; nothing else is ever written."""
+    """One service. `allow` holds globs relative to `workspace`; nothing else is ever written. `rounds`: plans that one
+    run may make; after a build or a check that fails for a new reason it plans again."""
 
     runtime: Literal["compose", "process"]
     workspace: Path
@@ -133,6 +134,7 @@ class ServiceProfile(Table):
     host: ServiceName | None = None
     approval: ApprovalGate = ApprovalGate()
     planners: Annotated[tuple[PlannerName, ...], Field(min_length=1), AfterValidator(_named_once)] = ("rules",)
+    rounds: int = Field(5, ge=1, le=20)
     delivery: DeliveryMode = "leave"
 
     @model_validator(mode="after")

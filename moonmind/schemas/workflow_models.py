@@ -157,7 +157,10 @@ class FileChange(Frozen):
 
 
 class Analysis(Frozen):
-    """The outcome of analyze. `edit` carries edits and their exact unified diff; the others change nothing."""
+    """The outcome of analyze. `edit` carries edits and their exact unified diff; the others change nothing.
+
+    `rebuild`: the files are right, and what runs was built from others.
+    """
 
     decision: Literal["edit", "explain", "none"]
     findings: tuple[Finding, ...] = ()
@@ -166,6 +169,7 @@ class Analysis(Frozen):
     diff: str | None = None
     rationale: str | None = None
     generated_by: GeneratedBy = "system"
+    rebuild: bool = False
 
 
 class LogSource(Frozen):

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
-import threading
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from random import Random
 
@@ -17,44 +11,9 @@ import pytest
 
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex, remote_file
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
-from moonmind.workflows.orchestrator.ports import IndexUnavailableError
-
-Files = dict[str, bytes]
-
-
-def wheel(name: str, version: str, members: Mapping[str, bytes], *, headers: str = "") -> Files:
-    """A pure wheel with these members and metadata."""
-    stem = f"{name.replace('-', '_')}-{version}"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{headers}\n"
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in members.items():
-            archive.writestr(path, data)
-        archive.writestr(f"{stem}.dist-info/METADATA", metadata)
-        archive.writestr(f"{stem}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr(f"{stem}.dist-info/RECORD", "")
-    return {f"{stem}-py3-none-any.whl": content.getvalue()}
-
-
-def source(name: str, version: str, members: Mapping[str, bytes]) -> Files:
-    """A source distribution whose setup.py must never run."""
-    content = io.BytesIO()
-    everything = {
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
-        "setup.py": b"raise SystemExit('the code of an unproven package was run')",
-        **members,
-    }
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for path, data in everything.items():
-            member = tarfile.TarInfo(f"{name}-{version}/{path}")
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return {f"{name}-{version}.tar.gz": content.getvalue()}
-
-
-def code(*paths: str) -> dict[str, bytes]:
-    return dict.fromkeys(paths, b"")
-
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Offer, PackageIndex, Release
+from tests.fakes.index import FakePackageIndex
+from tests.support.package_server import Files, LocalIndex, code, source, use_only, wheel
 
 FILES: Files = {
     **wheel("Plain", "1.0", code("plain/__init__.py")),
@@ -74,107 +33,161 @@ FILES: Files = {
     **source("in-src", "0.3", {**code("src/in_src/__init__.py"), "src/in_src.egg-info/top_level.txt": b"in_src\n"}),
     **source("renamed", "0.3", {**code("lib/__init__.py", "lib/extras.py"), "r.egg-info/top_level.txt": b"renamed\n"}),
     "broken-1.0-py3-none-any.whl": b"this is no archive",
+    **wheel("history", "1.0", {"history.py": b"def old(): ...\ndef kept(): ...\n", "history_beside.py": b""}),
+    **wheel("history", "1.5", code("history.py")),
+    **wheel("history", "2.0", {"history.py": b"def kept(): ...\n"}),
+    **wheel("history", "2.1rc1", code("history.py")),
+    **wheel("history", "3.0", code("history.py")),
+    **source("from-source", "0.2", {"src/from_source/__init__.py": b"HERE = 1\n", "from_source.py": b"THERE = 1\n"}),
     **wheel("large", "1.0", {"large/__init__.py": b"", "large/weights.bin": Random(1).randbytes(1_000_000)}),
 }
 
 
-@dataclass
-class Served:
-    """What the server does and what it was asked for."""
-
-    ranges: bool = True
-    status: int | None = None
-    sent: dict[str, int] = field(default_factory=dict)
-
-
-class Handler(BaseHTTPRequestHandler):
-    """The simple repository API over FILES, with range requests when `served.ranges`."""
-
-    def __init__(self, served: Served, *arguments: object) -> None:
-        self.served = served
-        super().__init__(*arguments)  # type: ignore[arg-type]  # what ThreadingHTTPServer passes on
-
-    def do_GET(self) -> None:
-        if self.served.status is not None:
-            return self._answer(self.served.status, b"", "text/plain")
-        if self.path.startswith("/files/"):
-            return self._file(self.path.rpartition("/")[2])
-        project = self.path.strip("/").rpartition("/")[2]
-        names = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
-        links = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in names)
-        return self._answer(200 if names else 404, f"<html><body>{links}</body></html>".encode(), "text/html")
-
-    def _file(self, name: str) -> None:
-        content = FILES[name]
-        wanted = self.headers.get("Range", "").removeprefix("bytes=")
-        if not wanted or not self.served.ranges:
-            self.served.sent[name] = self.served.sent.get(name, 0) + len(content)
-            return self._answer(200, content, "application/octet-stream")
-        first, last = wanted.split("-")
-        start = int(first) if first else max(0, len(content) - int(last))
-        part = content[start : int(last) + 1 if first and last else None]
-        self.served.sent[name] = self.served.sent.get(name, 0) + len(part)
-        extent = f"bytes {start}-{start + len(part) - 1}/{len(content)}"
-        return self._answer(206, part, "application/octet-stream", {"Content-Range": extent})
-
-    def _answer(self, status: int, body: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
-        self.send_response(status)
-        for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class calls it so
-        pass
+SAID: dict[str, dict[str, str]] = {
+    "history-1.0-py3-none-any.whl": {"upload-time": "2020-01-01T00:00:00Z"},
+    "history-1.5-py3-none-any.whl": {"yanked": "it <b>lost</b> files"},
+    "history-2.0-py3-none-any.whl": {"requires-python": ">=3.8"},
+    "history-3.0-py3-none-any.whl": {"requires-python": ">=3.99"},
+}
+"""What the index says of some files."""
 
 
 @pytest.fixture
-def served() -> Served:
-    return Served()
+def served() -> LocalIndex:
+    return LocalIndex(FILES, SAID)
 
 
 @pytest.fixture
 def only_our_index(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Make pip know one index and nothing of the machine's configuration."""
-
-    def configure(url: str) -> None:
-        for name in ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX", "PIP_CERT", "PIP_PROXY"):
-            monkeypatch.delenv(name, raising=False)
-        monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-        monkeypatch.setenv("PIP_INDEX_URL", url)
-        monkeypatch.setenv("PIP_RETRIES", "0")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-    return configure
+    return partial(use_only, monkeypatch)
 
 
 @pytest.fixture
-def server(served: Served) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, served))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/simple"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def server(served: LocalIndex) -> Iterator[str]:
+    with served.served() as address:
+        yield address
 
 
-@pytest.fixture(params=["http", "files"])
-def index(
-    request: pytest.FixtureRequest, tmp_path: Path, only_our_index: Callable[[str], None], server: str
-) -> PipPackageIndex:
-    if request.param == "http":
-        only_our_index(server)
+@pytest.fixture
+def serve(
+    tmp_path: Path, only_our_index: Callable[[str], None], server: str, served: LocalIndex
+) -> Callable[[str], PipPackageIndex]:
+    """The adapter over an index of one form: HTML or JSON over HTTP, or a folder of pages."""
+
+    def over(form: str) -> PipPackageIndex:
+        served.speaks_json = form == "json"
+        projects = {name.partition("-")[0].lower().replace("_", "-") for name in FILES} | {"from-source", "in-src"}
+        only_our_index(served.lay_out(tmp_path, *projects) if form == "files" else server)
         return PipPackageIndex()
-    for name, content in FILES.items():
+
+    return over
+
+
+@pytest.fixture(params=["http", "json", "files"])
+def index(request: pytest.FixtureRequest, serve: Callable[[str], PipPackageIndex]) -> PipPackageIndex:
+    return serve(request.param)
+
+
+FAKE = FakePackageIndex(
+    Release("history", "2.0", frozenset({"history"}), 4),
+    Release("history", "1.5", frozenset({"history"}), 4),
+    Release("history", "1.0", frozenset({"history", "history_beside"}), 4),
+    offers={
+        "history": [
+            Offer("3.0", requires_python=">=3.99", installable=False),
+            Offer("2.1rc1"),
+            Offer("2.0", requires_python=">=3.8"),
+            Offer("1.5", yanked="it <b>lost</b> files"),
+            Offer("1.0", uploaded="2020-01-01T00:00:00Z"),
+        ]
+    },
+    names={
+        ("history", "1.0", "history"): frozenset({"old", "kept"}),
+        ("history", "2.0", "history"): frozenset({"kept"}),
+    },
+)
+
+
+@pytest.fixture(params=["fake", "http", "json", "files"])
+def either(request: pytest.FixtureRequest, serve: Callable[[str], PipPackageIndex]) -> PackageIndex:
+    """The adapter and the fake of the unit tests, which must not differ in what planners build on."""
+    return FAKE if request.param == "fake" else serve(request.param)
+
+
+def test_every_version_is_offered_with_what_the_index_says_of_it(either: PackageIndex) -> None:
+    assert either.offers("History", python="3.11") == (
+        Offer("3.0", requires_python=">=3.99", installable=False),
+        Offer("2.1rc1"),
+        Offer("2.0", requires_python=">=3.8"),
+        Offer("1.5", yanked="it <b>lost</b> files"),
+        Offer("1.0", uploaded="2020-01-01T00:00:00Z"),
+    )
+    assert either.offers("nothing", python="3.11") == ()
+
+
+def test_the_newest_is_stable_not_yanked_and_for_this_python(either: PackageIndex) -> None:
+    release = either.newest("history", python="3.11")
+    assert release is not None
+    assert release.version == "2.0"
+
+
+def test_a_certain_release_is_read_a_yanked_one_too(either: PackageIndex) -> None:
+    first, yanked = either.at("history", "1.0", python="3.11"), either.at("history", "1.5", python="3.11")
+    assert first is not None
+    assert first.modules == {"history", "history_beside"}
+    assert yanked is not None
+    assert yanked.version == "1.5"
+
+
+@pytest.mark.parametrize("version", ["3.0", "0.9", "no version"])
+def test_a_release_that_is_not_there_or_not_for_this_python_is_none(either: PackageIndex, version: str) -> None:
+    assert either.at("history", version, python="3.11") is None
+
+
+def test_the_names_of_a_module_in_each_release(either: PackageIndex) -> None:
+    assert either.names("history", "1.0", "history", python="3.11") == {"old", "kept"}
+    assert either.names("history", "2.0", "history", python="3.11") == {"kept"}
+    assert either.names("history", "2.0", "history_beside", python="3.11") is None
+    assert either.names("history", "9.0", "history", python="3.11") is None
+    assert either.names("nothing", "1.0", "nothing", python="3.11") is None
+
+
+def test_names_are_read_from_a_source_distribution_below_src(index: PipPackageIndex) -> None:
+    assert index.names("from-source", "0.2", "from_source", python=None) == {"HERE"}
+
+
+def test_what_was_asked_a_moment_ago_is_not_asked_again(
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex
+) -> None:
+    only_our_index(server)
+    index = PipPackageIndex()
+    for _ in range(3):
+        index.newest("history", python=None)
+        index.offers("History", python="3.8")
+        index.at("history", "1.0", python=None)
+    assert served.asked == ["history"]
+
+
+def test_a_folder_of_links_counts_beside_the_index(
+    only_our_index: Callable[[str], None], server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, content in wheel("history", "2.2", code("history.py")).items():
         (tmp_path / name).write_bytes(content)
-    for project in {name.partition("-")[0].lower().replace("_", "-") for name in FILES} | {"from-source", "in-src"}:
-        names = [name for name in FILES if name.lower().replace("_", "-").startswith(f"{project}-")]
-        (tmp_path / "simple" / project).mkdir(parents=True)
-        links = "".join(f'<a href="../../{name}">{name}</a>' for name in names)
-        (tmp_path / "simple" / project / "index.html").write_text(f"<html><body>{links}</body></html>")
-    only_our_index((tmp_path / "simple").as_uri())
-    return PipPackageIndex()
+    only_our_index(server)
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    release = PipPackageIndex().newest("history", python=None)
+    assert release is not None
+    assert release.version == "2.2"
+
+
+def test_an_unconfigured_pip_tells_its_own_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_NO_INDEX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    assert PipClient().indexes == [PipClient().default_index]
+    assert PipClient().default_index.startswith("https://")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert PipClient().indexes == []
 
 
 def test_the_newest_stable_release_and_all_its_modules(index: PipPackageIndex) -> None:
@@ -219,7 +232,7 @@ def test_what_is_not_there_or_no_name_or_unreadable_is_none(index: PipPackageInd
 
 
 def test_of_a_large_remote_wheel_only_the_end_is_fetched(
-    only_our_index: Callable[[str], None], server: str, served: Served
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex
 ) -> None:
     only_our_index(server)
     name = "large-1.0-py3-none-any.whl"
@@ -240,7 +253,7 @@ def test_a_list_of_members_longer_than_the_first_range_is_read_on(
 
 
 def test_a_server_without_ranges_is_read_whole_up_to_a_limit(
-    only_our_index: Callable[[str], None], server: str, served: Served, monkeypatch: pytest.MonkeyPatch
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served.ranges = False
     only_our_index(server)
@@ -254,7 +267,7 @@ def test_a_server_without_ranges_is_read_whole_up_to_a_limit(
 
 @pytest.mark.parametrize("status", [500, 503, 403])
 def test_an_index_that_answers_with_an_error_is_unavailable(
-    only_our_index: Callable[[str], None], server: str, served: Served, status: int
+    only_our_index: Callable[[str], None], server: str, served: LocalIndex, status: int
 ) -> None:
     served.status = status
     only_our_index(server)

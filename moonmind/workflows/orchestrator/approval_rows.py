@@ -57,7 +57,7 @@ class ApprovalRepository:
             self.facts(run),
             step=step,
             start=run.start_step,
-            touched=bool(run.progress.get("touched")),
+            begun=run.progress.get("begun") == plan_digest,
             plan_digest=plan_digest,
             requester=run.requester,
         )

@@ -42,7 +42,8 @@ from moonmind.workflows.orchestrator.run_state import (
 )
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
-from moonmind.workflows.orchestrator.steps.context import Progress
+from moonmind.workflows.orchestrator.steps.context import Progress, Setback
+from moonmind.workflows.orchestrator.steps.gathering import LEARNED_FROM, tells_news
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 LOGS: dict[StepName, tuple[ArtifactType, str]] = {
@@ -94,7 +95,7 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
             _refuse_superseded(tools, claimed, heartbeat)
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
-                result = _skip(step) if skipped else STEPS[step](context)
+                result = _skip(step) if skipped else _do(context, log.path)
             event: Event = StepDone(step) if result.verified is None else RollbackDone(result.verified)
             message = said(tools.redactor, result.message)
         except (LeaseLostError, SQLAlchemyError):
@@ -121,7 +122,10 @@ def _earlier_logs(tools: Toolbox, claimed: ClaimedRun) -> list[ArtifactInfo]:
 def read_progress(stored: Any) -> Progress:
     """Progress as stored with the run."""
     known = {field.name for field in fields(Progress)}
-    return Progress(**{name: value for name, value in stored.items() if name in known})
+    values = {name: value for name, value in stored.items() if name in known}
+    if setback := values.get("setback"):
+        values["setback"] = Setback(**{**setback, "step": StepName(setback["step"])})
+    return Progress(**values)
 
 
 def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> None:
@@ -164,6 +168,16 @@ class GateShutError(Exception):
     """The service's policy does not let this step be done now."""
 
 
+def _do(context: StepContext, log: str) -> StepResult:
+    """The step's own work; of a failure it says whether it tells of anything new. Raises StepFailedError."""
+    try:
+        return STEPS[context.step](context)
+    except StepFailedError as error:
+        if error.code in LEARNED_FROM:
+            error.news = tells_news(context, Setback(context.step, error.code, error.reason, log))
+        raise
+
+
 def _skip(step: StepName) -> StepResult:
     return StepResult(f"the instruction asks for no {step}")
 
@@ -185,7 +199,7 @@ def _failed(step: StepName, error: Exception, log: LogSink, redactor: Redactor) 
             return MustWait(), said(redactor, error.reason)
     failure = _failure(step, error, log, redactor)
     if step is not StepName.ROLLBACK:
-        return StepFailed(step, failure), failure.reason
+        return StepFailed(step, failure, isinstance(error, StepFailedError) and error.news), failure.reason
     for_good = failure.code in ("gave_up", "superseded")
     return (RollbackDone(verified=False) if for_good else MustWait(failed=True)), failure.reason
 

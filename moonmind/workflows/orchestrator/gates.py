@@ -69,10 +69,10 @@ class Refusal:
 SELF_APPROVAL = Refusal("self_approval", "whoever asked for a run may not approve it", forbidden=True)
 
 
-def guarded_step(gate: ApprovalGate, start: StepName, *, touched: bool) -> StepName | None:
+def guarded_step(gate: ApprovalGate, start: StepName, *, begun: bool) -> StepName | None:
     """The step before which people must agree, for a run that began at `start`. An undoing is never held up, and
-    what is `touched`, so under way with a yes, goes on past `pre-run` after a crash."""
-    if start is StepName.ROLLBACK or (touched and gate.requirement == "pre-run"):
+    a plan that is `begun`, so under way with a yes, goes on past `pre-run` after a crash."""
+    if start is StepName.ROLLBACK or (begun and gate.requirement == "pre-run"):
         return None
     match gate.requirement:
         case "none":
@@ -84,10 +84,10 @@ def guarded_step(gate: ApprovalGate, start: StepName, *, touched: bool) -> StepN
 
 
 def judge(
-    facts: GateFacts, *, step: StepName, start: StepName, touched: bool, plan_digest: str, requester: str
+    facts: GateFacts, *, step: StepName, start: StepName, begun: bool, plan_digest: str, requester: str
 ) -> Verdict:
     """The one place that says whether `step` may be done. Only answers to exactly this plan count."""
-    if guarded_step(facts.gate, start, touched=touched) is not step:
+    if guarded_step(facts.gate, start, begun=begun) is not step:
         return Verdict.OPEN
     counted = [answer for answer in facts.given if _counts(facts.gate, answer, plan_digest, requester)]
     if any(answer.decision == "reject" for answer in counted):

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Knowledge
 from moonmind.workflows.orchestrator.planning_ports import LockToolError, NpmRelease
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError
+from moonmind.workflows.orchestrator.uv_tools.machine import MachineUv
+from moonmind.workflows.orchestrator.uv_tools.resolver import UvResolver
 
 
 def make_knowledge() -> Knowledge:
     """Asks pip's index, and the tools that own each lock file."""
-    return Knowledge(index=PipPackageIndex(), resolver=_Missing(), npm=_Missing(), locks=_Missing())
+    pip = PipClient()
+    index = PipPackageIndex(pip)
+    return Knowledge(index=index, resolver=UvResolver(MachineUv(pip), index), npm=_Missing(), locks=_Missing())
 
 
 class _Missing:
     """Until each has its adapter."""
-
-    def resolve(
-        self, files: Mapping[str, bytes], root: str, *, python: str | None, prefer: Mapping[str, str] | None = None
-    ) -> Mapping[str, str]:
-        raise IndexUnavailableError("there is no resolver")
 
     def newest(self, package: str, *, node: str | None) -> NpmRelease | None:
         raise IndexUnavailableError("there is no npm registry")

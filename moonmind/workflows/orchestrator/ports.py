@@ -76,12 +76,13 @@ class CommandRunner(Protocol):
 
 
 class StepFailedError(Exception):
-    """A step cannot reach its goal; `code` is stable, the reason is for people."""
+    """A step cannot reach its goal; `code` is stable, the reason is for people. `news` as in `run_state.StepFailed`."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, *, news: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.news = news
 
 
 class EngineUnavailableError(StepFailedError):
@@ -240,9 +241,9 @@ class Release:
 class Offer:
     """A version of a distribution that the index has, whether or not this Python can install it.
 
-    `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given; None:
-    it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say. `installable`:
-    there is a file that this Python on this platform takes.
+    `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given;
+    None: it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say.
+    `installable`: there is a file that this Python on this platform takes.
     """
 
     version: str

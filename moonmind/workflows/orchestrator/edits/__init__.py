@@ -1,23 +1,20 @@
 """Applies typed edits to copies of files. Pure: bytes in, bytes out. An edit that cannot be made well is refused.
 
-`Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"), None for any version.
+`Edit.version` of a requirement is a PEP 440 specifier with its operator ("==3.1.0", ">=3.1"). None: any version for one
+that is added, the version it has for one that is pinned (there "" is any). A name may carry extras: "pydantic[email]".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from packaging.utils import canonicalize_name
-
 from moonmind.schemas.workflow_models import Edit
-from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt, text_replace
+from moonmind.workflows.orchestrator.edits import text_replace
 from moonmind.workflows.orchestrator.edits.diffs import changed_lines, unified_diff
+from moonmind.workflows.orchestrator.edits.refusal import EditRefusedError
+from moonmind.workflows.orchestrator.edits.requirements import REQUIREMENT_EDITORS, is_listed, refuse_unhashed
 
-__all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "unified_diff"]
-
-
-class EditRefusedError(Exception):
-    """An edit that would not leave a sound file; the message says why, for people."""
+__all__ = ["EditRefusedError", "apply_edits", "changed_lines", "is_listed", "refuse_unhashed", "unified_diff"]
 
 
 def apply_edits(files: Mapping[str, bytes], edits: Sequence[Edit]) -> dict[str, bytes]:
@@ -45,43 +42,7 @@ def _replace_text(content: bytes | None, edit: Edit) -> bytes:
         raise EditRefusedError(str(error)) from None
 
 
-def is_listed(file: str, content: bytes, distribution: str) -> bool:
-    """True when the manifest itself asks for the distribution, whatever the version and marker."""
-    if _is_pyproject(file):
-        wanted = canonicalize_name(distribution)
-        return any(canonicalize_name(listed.name) == wanted for listed in pyproject_toml.dependencies(content))
-    return requirements_txt.parse(content).find(distribution) is not None
-
-
-def _add_requirement(content: bytes, edit: Edit) -> bytes:
-    try:
-        if is_listed(edit.file, content, edit.name or ""):
-            return content
-        after = _added(content, edit)
-        if not is_listed(edit.file, after, edit.name or ""):
-            raise EditRefusedError(f"{edit.file} would not parse after the edit")
-    except pyproject_toml.NotPep621Error as error:
-        raise EditRefusedError(f"{edit.file} is not edited: {error}") from None
-    return after
-
-
-def _added(content: bytes, edit: Edit) -> bytes:
-    requirement = f"{edit.name}{edit.version or ''}"
-    if _is_pyproject(edit.file):
-        return pyproject_toml.add(content, requirement)
-    if requirements_txt.parse(content).is_hashed:
-        raise EditRefusedError(
-            f"{edit.file} is locked with hashes: add {requirement} to its source and compile it again with the tool "
-            "that made it, so that every file it installs is hashed too"
-        )
-    return requirements_txt.add(content, requirement)
-
-
-def _is_pyproject(file: str) -> bool:
-    return file.rpartition("/")[2] == "pyproject.toml"
-
-
 Editor = Callable[[bytes, Edit], bytes]
 """A file's bytes after an edit of one kind. Raises EditRefusedError."""
 
-_EDITORS: Mapping[str, Editor] = {"requirement_add": _add_requirement}
+_EDITORS: Mapping[str, Editor] = {**REQUIREMENT_EDITORS}

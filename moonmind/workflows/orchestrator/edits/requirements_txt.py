@@ -1,4 +1,4 @@
-"""requirements.txt, read the way pip does and edited by adding one line; every other byte stays.
+"""requirements.txt, read the way pip does and edited line by line; every other byte stays.
 
 The format is pip's own ("Requirements File Format" in its documentation). pip offers no parser for it, so the logical
 lines are told apart here and `packaging` reads the requirements in them.
@@ -15,6 +15,7 @@ from typing import Literal
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
+from moonmind.workflows.orchestrator.edits.requirement_text import Wanted, change
 from moonmind.workflows.orchestrator.edits.text_files import TextFile, read_text_file
 
 EntryKind = Literal["requirement", "include", "constraint", "option", "link"]
@@ -22,6 +23,8 @@ EntryKind = Literal["requirement", "include", "constraint", "option", "link"]
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _INCLUDE = re.compile(r"^(?P<option>-r|--requirement|-c|--constraint)(?:\s+|\s*=\s*|(?=[^\s-]))(?P<target>\S.*)$")
 _LINE_OPTIONS = re.compile(r"\s+--?[a-z].*$")
+_HASHES = re.compile(r"(?:[ \t]|\\\r?\n)*--hash[ =]\S+")
+_ANNOTATION = re.compile(r"[ \t]+#")
 _EGG = re.compile(r"[#&]egg=(?P<name>[\w.-]+)")
 
 
@@ -62,6 +65,12 @@ class RequirementsFile:
         return any(entry.is_hashed for entry in self.entries)
 
     @property
+    def unhashed(self) -> list[Entry]:
+        """The lines because of which pip refuses a file that is locked with hashes."""
+        asked = [entry for entry in self.entries if entry.kind in ("requirement", "link")]
+        return [entry for entry in asked if not entry.is_hashed] if self.is_hashed else []
+
+    @property
     def requirements(self) -> list[Entry]:
         """The lines that name a distribution from the index."""
         return [entry for entry in self.entries if entry.requirement is not None and entry.requirement.url is None]
@@ -82,6 +91,37 @@ def add(content: bytes, requirement: str) -> bytes:
     """The file with one more line: in its place where the lines are sorted, else after the last requirement."""
     parsed = parse(content)
     return parsed.text.insert(_place(parsed, requirement), requirement).to_bytes()
+
+
+def pin(content: bytes, to: Wanted) -> bytes:
+    """The file with other extras or versions in every line that names the distribution; the same bytes when none does.
+
+    Hashes go, since they are of another version's files: whoever owns the lock makes the new ones.
+    """
+    text = read_text_file(content)
+    for entry in reversed(_named(parse(content), to.name)):
+        before = "".join(text.lines[entry.start : entry.end])
+        after = change(before, to)
+        if after is not None and after != before:
+            text = text.replace(entry.start, entry.end, _HASHES.sub("", after))
+    return text.to_bytes()
+
+
+def remove(content: bytes, distribution: str) -> bytes:
+    """The file without the lines that name the distribution, and without the indented comments that a compiler wrote
+    below them; the same bytes when no line does."""
+    text = read_text_file(content)
+    for entry in reversed(_named(parse(content), distribution)):
+        end = entry.end
+        while end < len(text.lines) and _ANNOTATION.match(text.lines[end]):
+            end += 1
+        text = text.replace(entry.start, end, "")
+    return text.to_bytes()
+
+
+def _named(parsed: RequirementsFile, distribution: str) -> list[Entry]:
+    wanted = canonicalize_name(distribution)
+    return [entry for entry in parsed.entries if entry.name == wanted]
 
 
 def resolve(file: str, target: str) -> str | None:

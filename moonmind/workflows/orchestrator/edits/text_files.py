@@ -33,6 +33,10 @@ class TextFile:
             before[-1] += self.newline
         return TextFile((*before, text + self.newline, *after), self.mark, self.encoding)
 
+    def replace(self, start: int, end: int, text: str) -> TextFile:
+        """A copy with `text` (with its line endings) in place of the lines from `start` up to `end`, excluded."""
+        return TextFile((*self.lines[:start], *split_lines(text), *self.lines[end:]), self.mark, self.encoding)
+
     def to_bytes(self) -> bytes:
         """The file's bytes."""
         return self.mark + "".join(self.lines).encode(self.encoding)

@@ -1,19 +1,28 @@
-"""The package index as this machine's pip sees it: which release would be installed, and which modules it holds.
+"""The package index as this machine's pip sees it: which releases there are, and what they hold.
 
-pip itself is asked (its configuration, credentials, proxies and certificates count), but only to *find* files: letting
-pip look into a source distribution would run that package's code, and nothing of an unproven package may run. What a
-file holds is read here, from its list of members alone.
+pip says where it looks and with which settings (decision 4); the pages and files there are read here. Nothing is
+unpacked or run: nothing of an unproven package may run, and letting pip look into a source distribution would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby, islice
+from itertools import groupby
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
 
-from moonmind.workflows.orchestrator.package_index.contents import Contents, UnreadableArchiveError, read_contents
-from moonmind.workflows.orchestrator.package_index.pip_client import FileLink, PipClient
+from moonmind.workflows.orchestrator.package_index.candidates import Candidate, allows, find_candidates
+from moonmind.workflows.orchestrator.package_index.contents import (
+    Contents,
+    UnreadableArchiveError,
+    read_contents,
+    read_module,
+)
+from moonmind.workflows.orchestrator.package_index.module_names import top_level_names
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient, is_name
+from moonmind.workflows.orchestrator.package_index.project_files import project_files
+from moonmind.workflows.orchestrator.package_index.project_page import ProjectFile
+from moonmind.workflows.orchestrator.package_index.recent import Recent
 from moonmind.workflows.orchestrator.package_index.remote_file import FileSource
 from moonmind.workflows.orchestrator.ports import Offer, Release
 
@@ -22,51 +31,90 @@ TRIED_RELEASES = 8
 
 
 class PipPackageIndex:
-    """`ports.PackageIndex` through pip; every question is asked anew, so that a worker sees what was uploaded."""
+    """`ports.PackageIndex` through pip's configuration. Answers are kept for two minutes (`recent`)."""
 
     def __init__(self, pip: PipClient | None = None) -> None:
         self._pip = pip or PipClient()
+        self._files: Recent[list[ProjectFile]] = Recent()
+        self._contents: Recent[Contents | None] = Recent()
+        self._names: Recent[frozenset[str] | None] = Recent()
 
     def newest(self, distribution: str, *, python: str | None) -> Release | None:
         """The newest stable release that this Python can install, None when there is none or it cannot be read."""
-        links = self._pip.find(distribution, python=python)
-        releases = len({link.version for link in links})
-        for link in islice(_best_of_each_release(links), TRIED_RELEASES):
-            contents = self._read(link)
-            if contents is not None and _allows(contents.requires_python, python or self._pip.python_version):
-                name = contents.name or distribution
-                return Release(name.lower(), str(link.version), contents.modules, releases)
-        return None
+        best = [one for one in self._best(distribution, python) if not one.version.is_prerelease]
+        current = [one for one in best if one.file.yanked is None]
+        read = (self._release(distribution, one, python, len(current)) for one in current[:TRIED_RELEASES])
+        return next((release for release in read if release is not None), None)
 
     def offers(self, distribution: str, *, python: str | None) -> tuple[Offer, ...]:
-        """Not yet."""
-        raise NotImplementedError
+        """Every version with what its files' page says of it."""
+        releases = groupby(self._candidates(distribution, python), key=lambda one: one.version)
+        return tuple(_offer(version, list(files)) for version, files in releases)
 
     def at(self, distribution: str, version: str, *, python: str | None) -> Release | None:
-        """Not yet."""
-        raise NotImplementedError
+        """That very release, a yanked one too: pip installs it when it is asked for by its version."""
+        best = self._best(distribution, python)
+        found = _of_version(best, version)
+        return self._release(distribution, found, python, len(best)) if found is not None else None
 
     def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
-        """Not yet."""
-        raise NotImplementedError
+        """Read from the module's source, without any other part of the file."""
+        found = _of_version(self._best(distribution, python), version)
+        if found is None:
+            return None
+        file = found.file
+        return self._names.get((file.url, module), lambda: self._read_names(file, module))
 
-    def _read(self, link: FileLink) -> Contents | None:
+    def _candidates(self, distribution: str, python: str | None) -> list[Candidate]:
+        if not is_name(distribution):
+            return []
+        project = canonicalize_name(distribution)
+        return find_candidates(project, self._files.get(project, lambda: project_files(self._pip, project)), python)
+
+    def _best(self, distribution: str, python: str | None) -> list[Candidate]:
+        """Of each release the file that pip would take, the newest release first."""
+        takes = [one for one in self._candidates(distribution, python) if one.installable]
+        return [next(files) for _, files in groupby(takes, key=lambda one: one.version)]
+
+    def _release(self, distribution: str, found: Candidate, python: str | None, releases: int) -> Release | None:
+        contents = self._contents.get(found.file.url, lambda: self._read(found.file))
+        if contents is None or not allows(contents.requires_python, python):
+            return None
+        name = contents.name or distribution
+        return Release(name.lower(), str(found.version), contents.modules, releases)
+
+    def _read(self, file: ProjectFile) -> Contents | None:
         try:
-            with FileSource(self._pip.configuration).open(link.url) as stream:
-                return read_contents(stream, link.filename)
+            with FileSource(self._pip.configuration).open(file.url) as stream:
+                return read_contents(stream, file.filename)
         except UnreadableArchiveError:
             return None
 
+    def _read_names(self, file: ProjectFile, module: str) -> frozenset[str] | None:
+        try:
+            with FileSource(self._pip.configuration).open(file.url) as stream:
+                source = read_module(stream, file.filename, module)
+        except UnreadableArchiveError:
+            return None
+        return top_level_names(source) if source is not None else None
 
-def _best_of_each_release(links: list[FileLink]) -> Iterator[FileLink]:
-    """Newest release first; a wheel rather than a source distribution, as pip chooses."""
-    ordered = sorted(links, key=lambda link: (link.version, link.is_wheel), reverse=True)
-    for _, files in groupby(ordered, key=lambda link: link.version):
-        yield next(files)
 
-
-def _allows(requires_python: str | None, python: str) -> bool:
+def _of_version(candidates: list[Candidate], version: str) -> Candidate | None:
     try:
-        return requires_python is None or SpecifierSet(requires_python).contains(f"{python}.99", prereleases=True)
-    except InvalidSpecifier:
-        return True  # pip ignores what it cannot read as well
+        wanted = Version(version)
+    except InvalidVersion:
+        return None
+    return next((one for one in candidates if one.version == wanted), None)
+
+
+def _offer(version: Version, candidates: list[Candidate]) -> Offer:
+    """A release is yanked when all its files are; the best file says which Python it requires."""
+    files = [one.file for one in candidates]
+    is_yanked = all(file.yanked is not None for file in files)
+    return Offer(
+        version=str(version),
+        requires_python=files[0].requires_python,
+        yanked=max(file.yanked or "" for file in files) if is_yanked else None,
+        uploaded=min((file.uploaded for file in files if file.uploaded), default=None),
+        installable=any(one.installable for one in candidates),
+    )

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
+from itertools import islice
 from typing import BinaryIO
 
 METADATA_LIMIT = 2 * 1024 * 1024
+MODULE_LIMIT = 2 * 1024 * 1024
+"""Bytes of a module's source that is read; longer ones are generated."""
+
 MEMBER_LIMIT = 200_000
 """More members than any real distribution has; a bomb ends here."""
 
@@ -38,6 +43,52 @@ class _Listing:
 
     members: tuple[str, ...]
     texts: dict[str, bytes]
+
+
+def read_module(stream: BinaryIO, filename: str, module: str) -> bytes | None:
+    """The Python source of one module ("a.b"); None when there is none, or it is too long.
+
+    Raises UnreadableArchiveError.
+    """
+    try:
+        if filename.endswith((".whl", ".zip")):
+            return _read_from_zip(stream, filename, module)
+        return _read_from_tar(stream, filename, module)
+    except (zipfile.BadZipFile, zlib.error, tarfile.TarError, EOFError, ValueError, RuntimeError) as error:
+        raise UnreadableArchiveError(str(error)) from None
+
+
+def _read_from_zip(stream: BinaryIO, filename: str, module: str) -> bytes | None:
+    with zipfile.ZipFile(stream) as archive:
+        member = _find_module(archive.namelist(), filename, module)
+        if member is None or archive.getinfo(member).file_size > MODULE_LIMIT:
+            return None
+        return archive.read(member)
+
+
+def _read_from_tar(stream: BinaryIO, filename: str, module: str) -> bytes | None:
+    with tarfile.open(fileobj=stream) as archive:
+        members = {one.name: one for one in islice(archive, MEMBER_LIMIT) if one.isfile()}
+        found = _find_module(members, filename, module)
+        if found is None or members[found].size > MODULE_LIMIT:
+            return None
+        text = archive.extractfile(members[found])
+        return text.read() if text else None
+
+
+def _find_module(members: Iterable[str], filename: str, module: str) -> str | None:
+    """The member with a module's source; in a source distribution the one below `src` or `lib`, if there is one."""
+    sources = [path for path in members if path.endswith(".py")]
+    if filename.endswith(".whl"):
+        return next((path for path in sources if _module(_DATA_FOLDER.sub("", path)) == module), None)
+    inside = {path: path.partition("/")[2] for path in sources}
+    return next(
+        (path for root in ("src/", "lib/", "") for path in sources if _lies_at(inside[path], root, module)), None
+    )
+
+
+def _lies_at(path: str, root: str, module: str) -> bool:
+    return path.startswith(root) and _module(path.removeprefix(root)) == module
 
 
 def read_contents(stream: BinaryIO, filename: str) -> Contents:

@@ -7,6 +7,7 @@ import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -24,6 +25,19 @@ TAIL = 64 * 1024
 """Bytes of the first range request: a wheel's list of members and its metadata mostly lie in its last 64 KiB."""
 
 REQUEST_SECONDS = 30.0
+
+
+PAGE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a project's page; the longest there are have about a third of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What an address answered; `address` is where it came from in the end."""
+
+    address: str
+    content_type: str
+    content: bytes
 
 
 class FileSource:
@@ -49,6 +63,19 @@ class FileSource:
             except (OSError, httpx.HTTPError) as error:
                 reason = f"a file of the package index could not be read: {_reason(error)}"
                 raise IndexUnavailableError(reason) from None
+
+    def page(self, url: str, accept: str) -> Page | None:
+        """A whole page, None when there is none. Raises IndexUnavailableError."""
+        parts = urlsplit(url)
+        try:
+            if parts.scheme == "file":
+                path = Path(url2pathname(parts.path))
+                file = path / "index.html" if path.is_dir() else path
+                return Page(file.as_uri(), "text/html", file.read_bytes()) if file.is_file() else None
+            with self._client(parts) as client:
+                return _fetch_page(client, _without_account(parts), accept)
+        except (OSError, httpx.HTTPError) as error:
+            raise IndexUnavailableError(f"the package index did not answer: {_reason(error)}") from None
 
     def _client(self, parts: SplitResult) -> httpx.Client:
         return httpx.Client(
@@ -93,12 +120,28 @@ def _download(client: httpx.Client, url: str, stack: ExitStack) -> BinaryIO:
     target = stack.enter_context(tempfile.SpooledTemporaryFile(max_size=8 * 1024 * 1024))  # noqa: SIM115 - the stack closes it
     with client.stream("GET", url) as response:
         response.raise_for_status()
-        for chunk in response.iter_bytes():
-            if target.tell() + len(chunk) > DOWNLOAD_LIMIT:
-                raise OSError(f"larger than {DOWNLOAD_LIMIT} bytes")
+        for chunk in _limited(response, DOWNLOAD_LIMIT):
             target.write(chunk)
     target.seek(0)
     return cast(BinaryIO, target)
+
+
+def _fetch_page(client: httpx.Client, url: str, accept: str) -> Page | None:
+    with client.stream("GET", url, headers={"Accept": accept, "Cache-Control": "max-age=0"}) as response:
+        if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.GONE):
+            return None
+        response.raise_for_status()
+        content = b"".join(_limited(response, PAGE_LIMIT))
+        return Page(str(response.url), response.headers.get("Content-Type", ""), content)
+
+
+def _limited(response: httpx.Response, limit: int) -> Iterator[bytes]:
+    size = 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > limit:
+            raise OSError(f"larger than {limit} bytes")
+        yield chunk
 
 
 class _RangedFile(io.RawIOBase):

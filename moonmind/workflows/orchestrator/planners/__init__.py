@@ -16,6 +16,10 @@ class NoSafeEditError(Exception):
     """Why nothing is proposed for a finding, and what a person would do: one or two sentences for people."""
 
 
+class RebuildFirstError(NoSafeEditError):
+    """The files are right and what runs was built from others: building anew is the repair."""
+
+
 @dataclass(frozen=True, slots=True)
 class Project:
     """What a planner knows of a service's files. `manifests`: manifests, their lock files and Dockerfiles, by path;
@@ -72,10 +76,12 @@ class Planning:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Edits with the rationale that a person can check; no edits: the rationale says why not."""
+    """Edits with the rationale that a person can check; no edits: the rationale says why not. `rebuild`: there is
+    nothing to edit, and what is there has to be built."""
 
     edits: tuple[Edit, ...]
     rationale: str
+    rebuild: bool = False
 
 
 class Planner(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project, Remedy
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project, RebuildFirstError, Remedy
 from moonmind.workflows.orchestrator.planners.distributions import candidates, choose
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
 from moonmind.workflows.orchestrator.planners.manifests import (
@@ -32,7 +32,7 @@ def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
     _refuse_slip_of_listed(needed.missing, listed)
     for name in candidates(needed):
         if reason := explain_listed(name, listed, python_version):
-            raise NoSafeEditError(f"`{needed.missing}` is missing, yet {reason}")
+            raise RebuildFirstError(f"`{needed.missing}` is missing, yet {reason}")
     chosen = choose(needed, planning.knowledge.index, python=python_version, instruction=planning.instruction)
     release = chosen.release
     edit = Edit(

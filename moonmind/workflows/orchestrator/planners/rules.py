@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Proposal, Remedy, python_modules
+from moonmind.workflows.orchestrator.planners import (
+    NoSafeEditError,
+    Planning,
+    Proposal,
+    RebuildFirstError,
+    Remedy,
+    python_modules,
+)
 
 REMEDIES: Mapping[str, Remedy] = {**python_modules.REMEDIES}
 """What repairs a finding, by its kind."""
@@ -36,6 +43,7 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
     """Edits for the findings that can be repaired safely; without any, the reasons. Raises IndexUnavailableError."""
     edits: list[Edit] = []
     reasons: list[str] = []
+    stale = 0
     for finding in findings:
         try:
             found = _remedy(finding)(finding, planning)
@@ -43,7 +51,8 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
             reasons += [edit.reason for edit in found]
         except NoSafeEditError as error:
             reasons.append(str(error))
-    return Proposal(tuple(edits), "\n".join(reasons))
+            stale += isinstance(error, RebuildFirstError)
+    return Proposal(tuple(edits), "\n".join(reasons), rebuild=0 < stale == len(findings))
 
 
 def _remedy(finding: Finding) -> Remedy:

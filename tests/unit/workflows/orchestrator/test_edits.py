@@ -11,6 +11,7 @@ from moonmind.workflows.orchestrator.edits import (
     EditRefusedError,
     apply_edits,
     changed_lines,
+    refuse_unhashed,
     requirements_txt,
     unified_diff,
 )
@@ -84,9 +85,15 @@ def test_a_commented_out_line_does_not_count_as_listed() -> None:
     "content",
     [b"flask==3.0.0 --hash=sha256:00\n", b"flask==3.0.0 \\\n    --hash=sha256:00\n", b"--require-hashes\nflask==3.0\n"],
 )
-def test_a_file_locked_with_hashes_is_refused_with_what_to_do(content: bytes) -> None:
-    with pytest.raises(EditRefusedError, match="locked with hashes: add humanize to its source"):
-        add("requirements.txt", content)
+def test_a_file_locked_with_hashes_that_its_tool_did_not_complete_is_refused_with_what_to_do(content: bytes) -> None:
+    after = add("requirements.txt", content)
+    assert after is not None
+    with pytest.raises(EditRefusedError, match="is locked with hashes: add "):
+        refuse_unhashed({"requirements.txt": after})
+
+
+def test_a_file_is_complete_when_every_line_or_none_has_hashes() -> None:
+    refuse_unhashed({"a.txt": b"flask\nredis\n", "b.txt": b"flask==3 --hash=sha256:00\n", "c.lock": b"--hash"})
 
 
 def test_entries_know_their_kind_and_the_files_they_name() -> None:

@@ -22,7 +22,7 @@ from moonmind.workflows.orchestrator.planners.distributions import ESTABLISHED, 
 from moonmind.workflows.orchestrator.planners.foreign import Added, Ecosystem
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, reviewed_words
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM, own_modules
-from moonmind.workflows.orchestrator.planners.rules import RULES
+from moonmind.workflows.orchestrator.planners.rules import REMEDIES, RULES
 from moonmind.workflows.orchestrator.planners.spelling import is_slip
 from moonmind.workflows.orchestrator.planners.standard_library import explain_standard
 from moonmind.workflows.orchestrator.planners.statements import Wanted, wanted
@@ -55,7 +55,8 @@ def prove(added: Added, findings: Sequence[Finding], planning: Planning) -> str 
 def _of_the_rules(added: Added, findings: Sequence[Finding], planning: Planning) -> str | None:
     """What the rules add for the same findings, with the instruction left out: it may be anybody's words."""
     silent = Planning(planning.project, planning.knowledge, planning.facts, "", planning.sources)
-    edits = RULES.propose(findings, silent).edits
+    known = [one for one in findings if one.kind in REMEDIES]
+    edits = RULES.propose(known, silent).edits
     return next((edit.proof or edit.reason for edit in edits if _adds(edit, added)), None)
 
 

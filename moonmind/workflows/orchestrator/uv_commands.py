@@ -1,0 +1,82 @@
+"""Argv builders for uv, and pip's settings in uv's words: both tools shall see the same index. Pure; runs nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from moonmind.workflows.orchestrator.ports import Command
+
+OWN_SETTINGS: Final = frozenset(
+    {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
+    | {"UV_INDEX_STRATEGY", "UV_KEYRING_PROVIDER", "UV_INSECURE_HOST", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_OFFLINE"}
+    | {"UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CACHE_DIR", "UV_LINK_MODE", "UV_CONFIG_FILE", "UV_EXCLUDE_NEWER"}
+    | {"UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS", "SSL_CLIENT_CERT", "ALL_PROXY"}
+)
+"""What of uv's own environment is passed on to it; it outdoes pip's settings. Never what publishes (`UV_PUBLISH_…`)."""
+
+_INDEX_ACCOUNT = re.compile(r"^UV_INDEX_[A-Z0-9_]+_(?:USERNAME|PASSWORD)$")
+_INDEXES = frozenset(
+    {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
+)
+_PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
+_YES = ("1", "true", "t", "yes", "y", "on")
+
+
+def uv_environment(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str, str]:
+    """What to add to uv's environment so that it works as pip does. `pip`: its settings by name (`index-url`, …).
+
+    All indexes count alike, as they do for pip (`unsafe-best-match`); uv would else take a project from the first that
+    has it. Python itself is never downloaded. A machine that configures uv's indexes means those.
+    """
+    own = {name: value for name, value in machine.items() if name in OWN_SETTINGS or _INDEX_ACCOUNT.match(name)}
+    given = {} if _INDEXES & own.keys() else _indexes(pip)
+    fixed = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "UV_INDEX_STRATEGY": "unsafe-best-match"}
+    return {"UV_HTTP_RETRIES": "1", **fixed, **given, **_connection(pip, machine), **own}
+
+
+def _indexes(pip: Mapping[str, str]) -> dict[str, str]:
+    settings = {
+        "UV_DEFAULT_INDEX": pip.get("index-url", "").strip(),
+        "UV_INDEX": " ".join(pip.get("extra-index-url", "").split()),
+        "UV_FIND_LINKS": ",".join(pip.get("find-links", "").split()),
+        "UV_NO_INDEX": "1" if pip.get("no-index", "").lower() in _YES else "",
+    }
+    return {name: value for name, value in settings.items() if value}
+
+
+def _connection(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str, str]:
+    """pip trusts the system's certificates, unless it is given others."""
+    settings = {
+        "SSL_CLIENT_CERT": pip.get("client-cert", ""),
+        "UV_INSECURE_HOST": " ".join(pip.get("trusted-host", "").split()),
+        "UV_HTTP_TIMEOUT": pip.get("timeout", pip.get("default-timeout", "")),
+        **dict.fromkeys(_PROXIES, pip.get("proxy", "")),
+    }
+    if "SSL_CERT_FILE" not in machine:
+        settings |= {"SSL_CERT_FILE": pip["cert"]} if pip.get("cert") else {"UV_SYSTEM_CERTS": "1"}
+    return {name: value for name, value in settings.items() if value}
+
+
+@dataclass(frozen=True, slots=True)
+class UvCommands:
+    """uv on a scratch copy. `uv` and `python` are our own, so that no `.venv` nearby is taken; `env` as made by
+    `uv_environment`."""
+
+    uv: str
+    python: str
+    env: Mapping[str, str]
+
+    def resolve(self, folder: Path, root: str, output: str, *, python: str | None) -> Command:
+        """Choose versions for `root` into `output`, keeping what `output` has of them. Builds nothing: a distribution
+        that is there as source only is refused, and no package's code runs."""
+        target = ("--python-version", python) if python else ()
+        plain = ("--no-header", "--no-annotate", "--no-strip-extras")
+        return self._run(folder, "pip", "compile", "--no-build", *plain, *target, "--output-file", output, "--", root)
+
+    def _run(self, folder: Path, *arguments: str) -> Command:
+        argv = (self.uv, "--color", "never", *arguments[:-2], "--python", self.python, *arguments[-2:])
+        return Command(argv, cwd=folder, env=self.env)

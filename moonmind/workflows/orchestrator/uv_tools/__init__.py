@@ -1,0 +1,1 @@
+"""Adapters over uv: which versions a Python manifest resolves to, and its lock files. They run no package's code."""

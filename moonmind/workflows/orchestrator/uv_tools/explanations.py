@@ -1,0 +1,53 @@
+"""What uv says when it fails, told apart. Pure. The texts are those of the locked uv; the contract test holds them."""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+
+from moonmind.workflows.orchestrator.planning_ports import UnresolvableError
+from moonmind.workflows.orchestrator.ports import CommandResult, IndexUnavailableError
+
+EXPLANATION_LIMIT = 2000
+"""Characters of an explanation that a person reads."""
+
+CHECKED = 3
+"""Absences that are looked at again."""
+
+NO_SOLUTION = "No solution found"
+_AWAY = (
+    *("Request failed after", "Failed to fetch", "error sending request", "operation timed out"),
+    *("could not be queried due to", "Network connectivity is disabled", "invalid peer certificate"),
+)
+_ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s`'\"<>]+", re.IGNORECASE)
+_LABEL = re.compile(r"^\s*(?:error|cause|hint): ", re.MULTILINE)
+_NOT_FOUND = re.compile(r"\b(?P<name>[A-Za-z0-9._-]{1,100}) was not found in the ")
+_WANTS_WHEELS = re.compile(r"^hint: Wheels are required for `(?P<name>[A-Za-z0-9._-]{1,100})`", re.MULTILINE)
+
+
+def failure(result: CommandResult) -> Exception:
+    """The error that a failed resolution means: an index that does not answer, or no solution."""
+    if result.timed_out:
+        return IndexUnavailableError("choosing versions took too long")
+    text = result.output
+    if any(words in text for words in _AWAY):
+        return IndexUnavailableError(f"the package index did not answer: {explanation(text)[:300]}")
+    return UnresolvableError(explanation(text))
+
+
+def explanation(output: str) -> str:
+    """uv's own words in one paragraph, without warnings, labels and addresses."""
+    start = min((place for word in ("error: ",) if (place := output.find(word)) >= 0), default=0)
+    told = output[start:].replace(f"error: {NO_SOLUTION} when resolving dependencies", "")
+    words = _ADDRESS.sub("…", _LABEL.sub("", told)).split()
+    return " ".join(words)[:EXPLANATION_LIMIT] or "it gave no reason"
+
+
+def not_found(output: str) -> list[str]:
+    """The first distributions that no index had."""
+    return [found["name"] for found in islice(_NOT_FOUND.finditer(output), CHECKED)]
+
+
+def source_only(output: str) -> list[str]:
+    """The distributions that uv would have had to build."""
+    return [found["name"] for found in _WANTS_WHEELS.finditer(output)]

@@ -1,0 +1,25 @@
+"""uv as this machine has it: the program of our own environment, set up the way its pip is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+import uv
+
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
+from moonmind.workflows.orchestrator.uv_commands import UvCommands, uv_environment
+
+
+@dataclass(frozen=True, slots=True)
+class MachineUv:
+    """Makes uv's commands; pip is asked for its settings at the first of them."""
+
+    pip: PipClient
+
+    @property
+    def commands(self) -> UvCommands:
+        """The argv builders."""
+        env = uv_environment(self.pip.configuration, os.environ)
+        return UvCommands(uv=uv.find_uv_bin(), python=sys.executable, env=env)

@@ -1,0 +1,56 @@
+"""A tool run on a copy of some files: nothing of the workspace is touched, and what it wrote is read from the copy."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
+from moonmind.workflows.orchestrator.ports import Command, CommandResult
+
+FILE_LIMIT = 64 * 1024 * 1024
+"""Bytes of a file that a tool wrote; a lock file has a few of them at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scratch:
+    """A folder of its own with copies of files, below a path that nobody else can read."""
+
+    folder: Path
+
+    def run(self, command: Command, seconds: float) -> CommandResult:
+        """Run a tool here, to the end or for so many seconds; its output is without the folder's path."""
+        done = SubprocessRunner(dict(os.environ)).run(command, log=_Silent(), timeout=seconds)
+        return CommandResult(done.exit_code, done.output.replace(f"{self.folder}/", ""), done.timed_out)
+
+    def read(self, path: str) -> bytes | None:
+        """A file as the tool left it; None when there is none, or none that a lock file could be."""
+        file = self.folder / path
+        if file.is_symlink() or not file.is_file() or file.stat().st_size > FILE_LIMIT:
+            return None
+        return file.read_bytes()
+
+
+@contextmanager
+def scratch(files: Mapping[str, bytes]) -> Iterator[Scratch]:
+    """A copy of the files, by their relative paths. It is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="moonmind-") as name:
+        folder = Path(name).resolve()
+        for path, content in files.items():
+            target = (folder / path).resolve()
+            if not target.is_relative_to(folder) or target == folder:
+                raise ValueError(f"{path} is outside of the copy")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+        yield Scratch(folder)
+
+
+class _Silent:
+    """What tools say is kept by the runner; there is no log to write it to."""
+
+    def write(self, text: str) -> None:
+        return
