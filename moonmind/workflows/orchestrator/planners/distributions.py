@@ -16,13 +16,14 @@ Whatever else provides the module is shown, not added; the instruction may name 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
-from moonmind.workflows.orchestrator.planners import NoSafeEditError
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Remembered
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, reviewed_words, same_named
+from moonmind.workflows.orchestrator.planners.memory import prefer
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 from moonmind.workflows.orchestrator.planners.spelling import is_slip
 from moonmind.workflows.orchestrator.planners.statements import Wanted
@@ -48,8 +49,16 @@ def candidates(wanted: Wanted) -> list[str]:
     return list(dict.fromkeys(name for path in reversed(wanted.paths) for name in _named_for(path, wanted)))
 
 
-def choose(wanted: Wanted, index: PackageIndex, *, python: str | None, instruction: str = "") -> Chosen:
-    """The distribution to add. Raises NoSafeEditError with the candidates, or what else a person would look at."""
+def choose(
+    wanted: Wanted,
+    index: PackageIndex,
+    *,
+    python: str | None,
+    instruction: str = "",
+    remembered: Sequence[Remembered] = (),
+) -> Chosen:
+    """The distribution to add; of several, the one that repaired the same failure before. Raises NoSafeEditError with
+    the candidates, or what else a person would look at."""
     if sure := _reviewed_choice(wanted):
         path, known = sure
         release = index.newest(known.choice, python=python) if known.choice else None
@@ -60,7 +69,7 @@ def choose(wanted: Wanted, index: PackageIndex, *, python: str | None, instructi
     named = [release for release in proven if _is_named(release, wanted, instruction)]
     if len(named) == 1:
         return Chosen(named[0], _proof(named[0], wanted.module, "named by the instruction"))
-    return _only(proven, wanted)
+    return _only(proven, wanted, remembered)
 
 
 def _named_for(path: str, wanted: Wanted) -> list[str]:
@@ -94,13 +103,15 @@ def _refuse_unlikely(wanted: Wanted) -> None:
         )
 
 
-def _only(proven: list[Release], wanted: Wanted) -> Chosen:
+def _only(proven: list[Release], wanted: Wanted, remembered: Sequence[Remembered]) -> Chosen:
     if not proven:
         if meant := _known_name_meant(wanted):
             raise NoSafeEditError(f"`{wanted.missing}` looks like a misspelling of `{meant}`: correct the import")
         names = ", ".join(candidates(wanted))
         raise NoSafeEditError(f"no distribution was found that provides `{wanted.module}` (asked for: {names})")
     proven = [release for release in proven if release.releases >= FEWEST_RELEASES] or proven
+    preferred = prefer(proven, remembered, lambda release: release.name) if len(proven) > 1 else None
+    proven = [preferred] if preferred else proven
     if len(proven) > 1:
         shown = ", ".join(f"{release.name} {release.version}" for release in proven)
         raise NoSafeEditError(f"several distributions provide `{wanted.module}`: {shown}. Name the right one")
@@ -109,7 +120,8 @@ def _only(proven: list[Release], wanted: Wanted) -> Chosen:
         raise NoSafeEditError(
             f"{release.name} {release.version} provides `{wanted.module}`, but {reason}: add it yourself if it is meant"
         )
-    return Chosen(release, _proof(release, wanted.module, "the only one found"))
+    source = "of several, the one that repaired this before" if preferred else "the only one found"
+    return Chosen(release, _proof(release, wanted.module, source))
 
 
 def _doubt(release: Release, wanted: Wanted) -> str | None:

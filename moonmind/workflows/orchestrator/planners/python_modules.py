@@ -33,7 +33,13 @@ def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
     for name in candidates(needed):
         if reason := explain_listed(name, listed, python_version):
             raise RebuildFirstError(f"`{needed.missing}` is missing, yet {reason}")
-    chosen = choose(needed, planning.knowledge.index, python=python_version, instruction=planning.instruction)
+    chosen = choose(
+        needed,
+        planning.knowledge.index,
+        python=python_version,
+        instruction=planning.instruction,
+        remembered=planning.remembered,
+    )
     release = chosen.release
     edit = Edit(
         kind="requirement_add",

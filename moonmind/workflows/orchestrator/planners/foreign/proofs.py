@@ -18,7 +18,7 @@ from packaging.utils import canonicalize_name
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules
 from moonmind.workflows.orchestrator.planners import Planning, Project
-from moonmind.workflows.orchestrator.planners.distributions import ESTABLISHED, FEWEST_RELEASES, candidates
+from moonmind.workflows.orchestrator.planners.distributions import candidates
 from moonmind.workflows.orchestrator.planners.foreign import Added, Ecosystem
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, reviewed_words
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM, own_modules
@@ -31,6 +31,12 @@ from moonmind.workflows.orchestrator.ports import Release
 MOST_SOURCES = 200
 MOST_SOURCE_BYTES = 256 * 1024
 """Of one file; larger ones are generated."""
+
+FEWEST_RELEASES = 3
+"""Of what nobody has reviewed: names are squatted with one or two uploads, used projects go on."""
+
+ESTABLISHED = 10
+"""Of what looks like a slip for a known name (`pymssql`, `pymysql` are projects of their own)."""
 
 _NODE_IMPORT = re.compile(
     r"""(?:require\(|import\(|\bfrom|\bimport)[ \t]{0,8}['"](?P<name>[@a-z0-9][^'"\n]{0,200})['"]"""
@@ -61,8 +67,8 @@ def _of_the_rules(added: Added, findings: Sequence[Finding], planning: Planning)
 
 
 def _adds(edit: Edit, added: Added) -> bool:
-    same = _RULES_KINDS.get(edit.kind) == added.ecosystem
-    return same and canonicalize_name(edit.name or "") == canonicalize_name(added.name)
+    names = {canonicalize_name(name) for name in (edit.name or "").split()}
+    return _RULES_KINDS.get(edit.kind) == added.ecosystem and canonicalize_name(added.name) in names
 
 
 def _of_the_index(added: Added, findings: Sequence[Finding], planning: Planning) -> str | None:
