@@ -2,7 +2,7 @@
 # Re-make the three lock files from pyproject.toml: newest stable versions, with hashes, naming no host.
 #   requirements.lock                     the program with the embedded stack (`make setup`, users)
 #   requirements-dev.lock                 the same plus what tests and checks need
-#   services/orchestrator/requirements.txt  the program alone, for the container images
+#   services/orchestrator/requirements.txt  the program and the clients of models, for the container images
 set -eu
 cd "$(dirname "$0")/.."
 lock() {
@@ -10,6 +10,6 @@ lock() {
   uv pip compile --quiet --universal --generate-hashes --upgrade --no-emit-index-url --no-emit-find-links \
     --python-version 3.11 --custom-compile-command "make lock" --output-file "$out" "$@" pyproject.toml >/dev/null
 }
-lock services/orchestrator/requirements.txt
+lock services/orchestrator/requirements.txt --extra llm
 lock requirements.lock --extra embedded
-lock requirements-dev.lock --extra embedded --extra tracing --group dev
+lock requirements-dev.lock --extra embedded --extra llm --extra tracing --group dev

@@ -37,9 +37,9 @@ from moonmind.workflows.orchestrator.llm_planner.clients import Endpoint, make_m
 from moonmind.workflows.orchestrator.metrics import make_metrics
 from moonmind.workflows.orchestrator.otlp import make_tracing
 from moonmind.workflows.orchestrator.planners import Planner
-from moonmind.workflows.orchestrator.planners.proposals import Author, GatedPlanner
+from moonmind.workflows.orchestrator.planners.proposals import AbsentAuthor, Author, GatedPlanner
 from moonmind.workflows.orchestrator.planners.rules import RULES
-from moonmind.workflows.orchestrator.ports import Delivery, Runtime, StepFailedError
+from moonmind.workflows.orchestrator.ports import Delivery, Runtime
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.runtimes.compose import ComposeServiceRuntime
 from moonmind.workflows.orchestrator.runtimes.process import SupervisedService
@@ -118,40 +118,46 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
 
 
 def make_planners(settings: Settings, catalog: ServiceCatalog, redactor: Redactor, name: str) -> tuple[Planner, ...]:
-    """The planners of the service's profile, in the order in which they are asked. Raises StepFailedError for one whose
-    key cannot be read."""
+    """The planners of the service's profile, in the order in which they are asked."""
     profile = catalog.get(name)
     return tuple(_planner(settings, profile.allow, redactor, planner) for planner in profile.planners)
 
 
 def _planner(settings: Settings, allow: Sequence[str], redactor: Redactor, name: PlannerName) -> Planner:
     """Everyone but the rules goes through the gate of `planners.proposals`."""
-    llm, agent = settings.planners.llm, settings.planners.agent
     match name:
         case "rules":
             return RULES
         case "llm":
-            assert llm.url is not None  # held by the settings' validators
-            assert llm.model is not None
-            key = llm_key(settings)
-            if llm.key_file is not None and key is None:
-                raise StepFailedError("key_not_readable", f"planners.llm.key_file: {llm.key_file} has no key to read")
-            endpoint = Endpoint(llm.style, llm.url, llm.model, key, llm.max_output)
-            author: Author = LlmAuthor(make_model(endpoint), allow, redactor.text, llm.timeout)
+            return GatedPlanner(_llm_author(settings, allow, redactor), allow, redactor.text)
         case "agent":
-            author = AgentAuthor(
-                SubprocessRunner(os.environ),
-                agent.command,
-                settings.var / "scratch",
-                allow,
-                redactor.text,
-                agent.timeout,
-                agent.max_diff,
-                passed(agent.environment, os.environ),
-            )
+            return GatedPlanner(_agent_author(settings, allow, redactor), allow, redactor.text)
         case _:
             assert_never(name)
-    return GatedPlanner(author, allow, redactor.text)
+
+
+def _llm_author(settings: Settings, allow: Sequence[str], redactor: Redactor) -> Author:
+    llm, key = settings.planners.llm, llm_key(settings)
+    assert llm.url is not None  # held by the settings' validators
+    assert llm.model is not None
+    if llm.key_file is not None and key is None:
+        return AbsentAuthor("llm", f"planners.llm.key_file: there is no key to read in {llm.key_file}")
+    endpoint = Endpoint(llm.style, llm.url, llm.model, key, llm.max_output)
+    return LlmAuthor(make_model(endpoint), allow, redactor.text, llm.timeout)
+
+
+def _agent_author(settings: Settings, allow: Sequence[str], redactor: Redactor) -> Author:
+    agent = settings.planners.agent
+    return AgentAuthor(
+        SubprocessRunner(os.environ),
+        agent.command,
+        settings.var / "scratch",
+        allow,
+        redactor.text,
+        agent.timeout,
+        agent.max_diff,
+        passed(agent.environment, os.environ),
+    )
 
 
 def make_delivery(catalog: ServiceCatalog, name: str) -> Delivery:

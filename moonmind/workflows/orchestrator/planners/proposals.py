@@ -68,6 +68,19 @@ class Author(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class AbsentAuthor:
+    """An author that cannot be asked on this machine, and why: a run goes on to its other planners."""
+
+    name: str
+    reason: str
+
+    def drafts(self, findings: Sequence[Finding], planning: Planning) -> Generator[Draft, str, None]:
+        """None. Raises PlannerFailedError."""
+        yield from ()
+        raise PlannerFailedError(self.reason)
+
+
+@dataclass(frozen=True, slots=True)
 class GatedPlanner:
     """`planners.Planner` of an author, whose drafts go through the gate. A planner that fails proposes nothing.
 
