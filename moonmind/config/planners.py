@@ -109,15 +109,18 @@ class Planners(Table):
     agent: AgentPlanner = AgentPlanner()
 
 
-def missing_planner(planners: Planners, services: Mapping[str, ServiceProfile]) -> str | None:
-    """Which setting a service's profile needs and nobody has made; None when all are there."""
-    needed = {
-        "llm": (planners.llm.url, "planners.llm.url"),
-        "agent": (planners.agent.command, "planners.agent.command"),
-    }
+def refuse_profiles(planners: Planners, services: Mapping[str, ServiceProfile]) -> str | None:
+    """Which setting a service's profile needs and nobody has made, or what leaves its planners no time; else None."""
+    set_up = {"llm": planners.llm.url is not None, "agent": bool(planners.agent.command)}
+    keys = {"llm": "planners.llm.url", "agent": "planners.agent.command"}
+    seconds = {"llm": planners.llm.timeout, "agent": planners.agent.timeout}
     for service, profile in services.items():
-        for name in profile.planners:
-            value, key = needed.get(name, (True, ""))
-            if not value:
-                return f"{service} names the planner `{name}`, but {key} is not set"
+        if missing := next((name for name in profile.planners if not set_up.get(name, True)), None):
+            return f"{service} names the planner `{missing}`, but {keys[missing]} is not set"
+        needed = sum(seconds.get(name, 0) for name in profile.planners)
+        if needed > profile.timeouts.analyze:
+            return (
+                f"{service}.timeouts.analyze is {profile.timeouts.analyze} seconds, and its planners may take {needed}: "
+                "raise it, or lower the planners' timeout"
+            )
     return None

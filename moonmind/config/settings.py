@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from moonmind.config.errors import SettingsError
-from moonmind.config.planners import Planners, missing_planner
+from moonmind.config.planners import Planners, refuse_profiles
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
 
 PREFIX = "MOONMIND_"
@@ -208,8 +208,8 @@ class Settings(Table):
     def _has_its_planners(
         cls, services: dict[ServiceName, ServiceProfile], info: ValidationInfo
     ) -> dict[ServiceName, ServiceProfile]:
-        if "planners" in info.data and (missing := missing_planner(info.data["planners"], services)):
-            raise ValueError(missing)
+        if "planners" in info.data and (reason := refuse_profiles(info.data["planners"], services)):
+            raise ValueError(reason)
         return services
 
     @property

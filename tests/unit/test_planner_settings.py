@@ -52,7 +52,12 @@ def test_a_planner_that_is_named_and_not_set_up_is_refused_by_its_key(name: str,
     assert f"shop names the planner `{name}`, but {key} is not set" in refused(tmp_path, f'"rules", "{name}"')
 
 
-@pytest.mark.parametrize("named", ['"magic"', "", '"rules", "rules"'])
+def test_a_step_must_leave_its_planners_their_time(tmp_path: Path) -> None:
+    said = refused(tmp_path, '"llm", "agent"', **ENDPOINT, **AGENT, MOONMIND_PLANNERS__AGENT__TIMEOUT="31")
+    assert "shop.timeouts.analyze is 120 seconds, and its planners may take 121: raise it" in said
+
+
+@pytest.mark.parametrize("named", ['"magic", "", '"rules", "rules"'])
 def test_a_list_of_planners_is_made_of_known_ones_each_once(named: str, tmp_path: Path) -> None:
     assert "services.shop.planners" in refused(tmp_path, named)
 
@@ -121,7 +126,7 @@ def test_the_key_is_masked_wherever_it_comes_from(where: str, tmp_path: Path) ->
 
 
 def test_a_service_has_its_planners_in_order_and_all_but_the_rules_behind_the_gate(tmp_path: Path) -> None:
-    settings = loaded(tmp_path, '"agent", "rules", "llm"', **ENDPOINT, **AGENT)
+    settings = loaded(tmp_path, '"agent", "rules", "llm"', **ENDPOINT, **AGENT, MOONMIND_PLANNERS__AGENT__TIMEOUT="30")
     catalog = ServiceCatalog(settings.home, settings.services)
     first, second, third = make_planners(settings, catalog, make_redactor(settings, {}), "shop")
     assert isinstance(first, GatedPlanner)

@@ -6,6 +6,7 @@ The program has this user's rights and the machine's network: the copy keeps the
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from moonmind.workflows.orchestrator.policies import refuse_path
 from moonmind.workflows.orchestrator.ports import CommandResult, CommandRunner, StepFailedError
 
 ATTEMPTS = 2
-"""The first change and one after hearing why that was refused; each may take the whole time-out."""
+"""The first change, and one after hearing why that was refused."""
 
 SAID = 300
 """Characters of the agent's last words that a rationale shows."""
@@ -31,7 +32,7 @@ SAID = 300
 
 @dataclass(frozen=True, slots=True)
 class AgentAuthor:
-    """`proposals.Author`. `command`: words with `{task}` and `{folder}`; `seconds` for one attempt; `most`: characters
+    """`proposals.Author`. `command`: words with `{task}` and `{folder}`; `seconds` for all attempts; `most`: characters
     of the whole change; `environment`: what it is given besides the plain variables."""
 
     runner: CommandRunner
@@ -42,34 +43,36 @@ class AgentAuthor:
     seconds: float
     most: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    clock: Callable[[], float] = time.monotonic
     name: str = "agent"
 
     def drafts(self, findings: Sequence[Finding], planning: Planning) -> Generator[Draft, str, None]:
         """One draft for each time that the program runs. Raises PlannerFailedError."""
         given, refused = given_files(planning.project, self.masked), ""
+        deadline = self.clock() + self.seconds
         for _ in range(ATTEMPTS):
             task = task_text(findings, planning, self.allow, refused=refused, masked=self.masked)
             try:
-                draft = self._draft(given, task)
+                draft = self._draft(given, task, deadline - self.clock())
             except (RefusedChangeError, NotReplaceableError) as error:
                 refused = str(error)
                 continue
             refused = yield draft
         raise PlannerFailedError(f"refused: {refused}")
 
-    def _draft(self, given: Mapping[str, bytes], task: str) -> Draft:
+    def _draft(self, given: Mapping[str, bytes], task: str, seconds: float) -> Draft:
         self.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(prefix="agent-", dir=self.scratch, ignore_cleanup_errors=True) as made:
             folder = Path(made)
             fill(folder, given, task)
-            said = self._run(folder)
+            said = self._run(folder, seconds)
             edits = self._edits(given, changed_files(folder, given))
         return Draft(tuple(edits), f"it said: {said}" if said else "it said nothing")
 
-    def _run(self, folder: Path) -> str:
+    def _run(self, folder: Path, seconds: float) -> str:
         command = build_agent(self.command, task=folder / TASK, folder=folder, env=self.environment)
         try:
-            done = self.runner.run(command, log=_Nowhere(), timeout=self.seconds)
+            done = self.runner.run(command, log=_Nowhere(), timeout=max(0.0, seconds))
         except StepFailedError as error:
             raise PlannerFailedError(error.reason) from None
         said = self._said(done)
