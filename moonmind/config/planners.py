@@ -120,7 +120,7 @@ def refuse_profiles(planners: Planners, services: Mapping[str, ServiceProfile]) 
         needed = sum(seconds.get(name, 0) for name in profile.planners)
         if needed > profile.timeouts.analyze:
             return (
-                f"{service}.timeouts.analyze is {profile.timeouts.analyze} seconds, and its planners may take {needed}: "
-                "raise it, or lower the planners' timeout"
+                f"{service}.timeouts.analyze is {profile.timeouts.analyze} seconds, and its planners may take {needed}"
+                ": raise it, or lower the planners' timeout"
             )
     return None

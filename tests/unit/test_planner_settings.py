@@ -57,7 +57,7 @@ def test_a_step_must_leave_its_planners_their_time(tmp_path: Path) -> None:
     assert "shop.timeouts.analyze is 120 seconds, and its planners may take 121: raise it" in said
 
 
-@pytest.mark.parametrize("named", ['"magic", "", '"rules", "rules"'])
+@pytest.mark.parametrize("named", ['"magic"', "", '"rules", "rules"'])
 def test_a_list_of_planners_is_made_of_known_ones_each_once(named: str, tmp_path: Path) -> None:
     assert "services.shop.planners" in refused(tmp_path, named)
 
