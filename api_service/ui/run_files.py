@@ -22,7 +22,6 @@ SHOWN_BYTES = 256 * 1024
 SHOWN_TRIES = 3
 """Of each step, the last ones: more would make a page of many megabytes."""
 SHOWN_LOOKS = 20
-LARGEST = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +78,11 @@ def _log(store: ArtifactStore, run: UUID, step: StepName, attempt: int, urls: Ma
 
 def _tail(store: ArtifactStore, run: UUID, path: str) -> tuple[str, int]:
     """The last bytes of a file from a line's beginning, and its size."""
-    size = _size(store, run, path)
+    size = store.size(run, path)
+    if not size:
+        return "", 0
     start = max(0, size - SHOWN_BYTES)
     data = store.read_from(run, path, start, SHOWN_BYTES)
     if start:
         data = data.partition(b"\n")[2] or data
     return data.decode("utf-8", "backslashreplace"), size
-
-
-def _size(store: ArtifactStore, run: UUID, path: str) -> int:
-    """How many bytes a file has, which may grow meanwhile: found by asking where it ends."""
-    low, high = 0, SHOWN_BYTES
-    while high < LARGEST and store.read_from(run, path, high - 1, 1):
-        low, high = high, high * 2
-    while low < high:
-        middle = (low + high) // 2
-        if store.read_from(run, path, middle, 1):
-            low = middle + 1
-        else:
-            high = middle
-    return low

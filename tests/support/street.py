@@ -36,6 +36,7 @@ from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.clock import SkippingClock
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.keys import HOUSE_KEY
 from tests.fakes.knowledge import knowledge
@@ -140,6 +141,7 @@ class Street:
             lease=600,
             step_attempts=3,
             signer=HOUSE_KEY,
+            clock=SkippingClock(),
         )
         keep_configured_gates(self.tools)
 

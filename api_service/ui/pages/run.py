@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,6 @@ from api_service.ui.views.retrying import start_choices
 from api_service.ui.views.run import (
     Queue,
     Worker,
-    agreed,
     answers_of,
     callout_of,
     duration_of,
@@ -60,8 +59,9 @@ def run_page(
     token: Any = None,
 ) -> Response:
     """The page, after an action with what was refused, or with the token that was made."""
-    rows, now = rows_of(context, run_id), datetime.now(UTC)
-    run = run_detail(rows.run, rows.plan, rows.steps, (), rows.approvals, rows.gate)
+    rows = rows_of(context, run_id)
+    now = rows.now
+    run = run_detail(rows.run, rows.plan, rows.steps, (), rows.approvals, rows.gate, rows.now)
     return page(
         request,
         "run.html",
@@ -93,7 +93,6 @@ def _standing(context: Context, visitor: Visitor, rows: read_models.RunRows, run
         "callout": callout_of(run, _queue(context, rows.run), worker, now),
         "worker": worker,
         "waiting_for": waiting_for(run) if run["awaiting"] else "",
-        "agreed": agreed(run, now),
         "can": can,
         "starts": starts,
         "gate": gate,

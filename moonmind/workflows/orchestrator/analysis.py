@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import tomlkit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -79,6 +80,7 @@ def analyze(
     planners: Sequence[Planner] = (RULES,),
     remember: Callable[[Finding], Sequence[Remembered]] = lambda finding: (),
     complaint: str = "",
+    now: datetime | None = None,
 ) -> Analysis:
     """Decide on one round of repair. `sources` from the oldest to the newest; the planners are asked in order until one
     has edits that can be made. `complaint`: what is wrong with the service, for planners that do not go by known
@@ -96,7 +98,7 @@ def analyze(
         return Analysis(decision="none", rationale=again or None)
     project = _read_project(subject)
     remembered = [one for finding in findings for one in remember(finding)]
-    planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered)
+    planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered, now)
     reasons: list[str] = []
     for planner in planners:
         analysis = _decide(findings, planner, planning, subject)

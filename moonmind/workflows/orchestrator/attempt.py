@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -227,7 +226,8 @@ def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
 def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: GroupLock, log: OpenLog) -> StepContext:
     service, step = claimed.run.target_service, StepName(claimed.claim.step)
     profile = _profile(tools, service)
-    gate = CommandGate(tools.runner, heartbeat, lock, log, time.monotonic() + profile.timeouts.of(step))
+    clock = tools.clock
+    gate = CommandGate(tools.runner, heartbeat, lock, log, clock, clock.now() + profile.timeouts.of(step))
 
     def save(progress: Progress) -> None:
         with tools.store.transaction() as runs:
@@ -247,11 +247,11 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         probe=tools.probe,
         log=log,
         execute=gate,
-        execute_within=lambda seconds: replace(gate, deadline=time.monotonic() + seconds),
+        execute_within=lambda seconds: replace(gate, deadline=clock.now() + seconds),
         guard=heartbeat.check,
         pass_gate=lambda: _pass_gate(tools, claimed, heartbeat),
         ignore_cancel=heartbeat.ignore_cancel,
-        pause=heartbeat.pause,
+        pause=lambda seconds: clock.pause(heartbeat.pause, seconds),
         seconds_left=gate.seconds_left,
         remember=lambda progress: heartbeat.insist(lambda: save(progress)),
         progress=read_progress(claimed.run.progress),

@@ -65,6 +65,14 @@ class PipPackageIndex:
         file = found.file
         return self._names.get((file.url, module), lambda: self._read_names(file, module))
 
+    def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
+        """Read from the release's metadata."""
+        found = _of_version(self._best(distribution, python), version)
+        if found is None:
+            return None
+        contents = self._contents.get(found.file.url, lambda: self._read(found.file))
+        return contents.requires if contents is not None else None
+
     def _candidates(self, distribution: str, python: str | None) -> list[Candidate]:
         if not is_name(distribution):
             return []
@@ -117,4 +125,5 @@ def _offer(version: Version, candidates: list[Candidate]) -> Offer:
         yanked=max(file.yanked or "" for file in files) if is_yanked else None,
         uploaded=min((file.uploaded for file in files if file.uploaded), default=None),
         installable=any(one.installable for one in candidates),
+        wheel=any(one.installable and one.is_wheel for one in candidates),
     )

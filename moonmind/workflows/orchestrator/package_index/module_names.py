@@ -6,11 +6,11 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-_MAKES_NAMES = frozenset({"globals", "exec", "__getattr__"})
+_MAKES_NAMES = frozenset({"globals", "exec"})
 """Whose use can give a module names that its text does not show."""
 
-_MAKES_NAMES_OUTSIDE = frozenset({"locals", "vars", "setattr"})
-"""The same, where a module's own statements use them; inside a function they are about something else."""
+_MAKES_NAMES_OUTSIDE = frozenset({"locals", "vars", "setattr", "__getattr__"})
+"""The same, where a module's own statements use them; inside a function or a class they are about something else."""
 
 _SCOPES = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -64,7 +65,8 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """One round of planning. `facts.python` is the version that the service runs on; None for ours."""
+    """One round of planning. `facts.python` is the version that the service runs on; None for ours. `now`: with a time
+    zone; None: nobody says how old anything is."""
 
     project: Project
     knowledge: Knowledge
@@ -72,6 +74,7 @@ class Planning:
     instruction: str = ""
     sources: Sequence[LogSource] = ()
     remembered: Sequence[Remembered] = field(default=())
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,8 +72,9 @@ def explain_listed(distribution: str, listed: list[Listed], python: str | None) 
     return f"{found[0].file} already lists `{found[0].requirement}`, so what runs was built before: rebuild the service"
 
 
-def specifier(listed: list[Listed], name: str, version: str) -> str | None:
-    """How the newest version is written, the way the file's other lines are: pinned, with a lower bound, or bare.
+def specifier(listed: list[Listed], name: str, version: str, *, below: str | None = None) -> str | None:
+    """How the version is written, the way the file's other lines are: pinned, with a lower bound, or bare; `below`: the
+    version from which on it must not be.
 
     A constraint on the distribution already says which version; nothing is added to it.
     """
@@ -84,7 +85,8 @@ def specifier(listed: list[Listed], name: str, version: str) -> str | None:
     if style == "==":
         return f"=={version}"
     major_minor = ".".join(str(part) for part in (*Version(version).release, 0)[:2])
-    return f"{style}{major_minor}" if style else None
+    bounds = [f"{style}{major_minor}"] * bool(style) + [f"<{below}"] * bool(below)
+    return ",".join(bounds) or None
 
 
 def _style(requirement: Requirement) -> str:

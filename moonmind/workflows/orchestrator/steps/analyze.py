@@ -4,6 +4,7 @@ the run's own folder."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import Analysis, LogSource, ServiceFacts, ServiceState, StepName
@@ -112,6 +113,7 @@ def _analyze(step: StepContext, sources: list[LogSource], complaint: str) -> Ana
         instruction=step.run.instruction,
         planners=step.planners,
         complaint=complaint,
+        now=datetime.now(UTC),
     )
     for line in analysis_told(analysis):
         step.say(line)

@@ -20,6 +20,7 @@ from moonmind.workflows.orchestrator.package_index.module_names import top_level
         (b"a = [b for b in c]\nd = lambda e: e\n", {"a", "d"}),
         (b"def f():\n  global made\n  made = 1\n", {"f", "made"}),
         (b"def f():\n  locals()\n  setattr(f, 'x', 1)\n", {"f"}),
+        (b"class Lazy:\n  def __getattr__(self, name): ...\n", {"Lazy"}),
         (b"# -*- coding: latin-1 -*-\ncaf\xe9 = 1\n", {"café"}),
         (b"pattern = '\\d'\n", {"pattern"}),
     ],

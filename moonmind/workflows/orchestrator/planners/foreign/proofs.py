@@ -20,23 +20,17 @@ from moonmind.workflows.orchestrator.detectors import python_modules
 from moonmind.workflows.orchestrator.planners import Planning, Project
 from moonmind.workflows.orchestrator.planners.distributions import candidates
 from moonmind.workflows.orchestrator.planners.foreign import Added, Ecosystem
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, reviewed_words
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, meant_by
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM, own_modules
 from moonmind.workflows.orchestrator.planners.rules import REMEDIES, RULES
-from moonmind.workflows.orchestrator.planners.spelling import is_slip
 from moonmind.workflows.orchestrator.planners.standard_library import explain_standard
+from moonmind.workflows.orchestrator.planners.standing import FEWEST_RELEASES, doubt_about, is_long_lived
 from moonmind.workflows.orchestrator.planners.statements import Wanted, wanted
 from moonmind.workflows.orchestrator.ports import Release
 
 MOST_SOURCES = 200
 MOST_SOURCE_BYTES = 256 * 1024
 """Of one file; larger ones are generated."""
-
-FEWEST_RELEASES = 3
-"""Of what nobody has reviewed: names are squatted with one or two uploads, used projects go on."""
-
-ESTABLISHED = 10
-"""Of what looks like a slip for a known name (`pymssql`, `pymysql` are projects of their own)."""
 
 _NODE_IMPORT = re.compile(
     r"""(?:require\(|import\(|\bfrom|\bimport)[ \t]{0,8}['"](?P<name>[@a-z0-9][^'"\n]{0,200})['"]"""
@@ -80,7 +74,7 @@ def _of_the_index(added: Added, findings: Sequence[Finding], planning: Planning)
     release = release or (None if added.version else index.newest(added.name, python=python))
     if release is None:
         return None
-    found = next((one for one in fitting if _provides(release, one) and not _is_doubtful(release, one)), None)
+    found = next((one for one in fitting if _provides(release, one) and not _is_doubtful(release, one, planning)), None)
     return f"{release.name} {release.version} provides `{found.module}` (seen in the index)" if found else None
 
 
@@ -95,23 +89,24 @@ def _modules(findings: Sequence[Finding], project: Project) -> Iterator[Wanted]:
 
 
 def _named(module: Wanted) -> list[str]:
-    """The distributions that the module stands for: a reviewed one alone, else all that the rules would ask for."""
-    known = known_names()
-    reviewed = [known[path].choice for path in module.paths if known.get(path, KnownName()).sure]
-    return [canonicalize_name(name or "") for name in (reviewed[:1] or candidates(module))]
+    """The distributions that it stands for: those that were seen or reviewed, else all that the rules ask for."""
+    known = next((one for path in module.paths if (one := known_names().get(path, KnownName())).sure), None)
+    names = [known.choice or "", *known.also] if known else candidates(module)
+    return [canonicalize_name(name) for name in names]
 
 
 def _provides(release: Release, module: Wanted) -> bool:
     return any(path in release.modules for path in module.paths)
 
 
-def _is_doubtful(release: Release, module: Wanted) -> bool:
-    """As the rules doubt a distribution that nobody has reviewed."""
-    top = module.missing.partition(".")[0]
-    if known_names().get(top, KnownName()).sure:
+def _is_doubtful(release: Release, module: Wanted, planning: Planning) -> bool:
+    """As the rules doubt what no list of the index's own names speaks for."""
+    if any(known_names().get(path, KnownName()).is_named_for_the_index for path in module.paths):
         return False
-    looks_alike = any(is_slip(top, one) for one in reviewed_words())
-    return release.releases < (ESTABLISHED if looks_alike else FEWEST_RELEASES)
+    offers = planning.knowledge.index.offers(release.name, python=planning.facts.python)
+    if meant_by(module.missing) and not is_long_lived(offers, now=planning.now):
+        return True
+    return doubt_about(release, offers, now=planning.now) is not None
 
 
 def _imported(project: Project) -> Iterator[Wanted]:
