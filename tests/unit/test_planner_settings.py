@@ -138,10 +138,21 @@ def test_a_service_has_its_planners_in_order_and_all_but_the_rules_behind_the_ga
     assert first.allow == third.allow == ("requirements.txt",)
 
 
-def test_a_planner_without_its_key_stops_no_run(tmp_path: Path) -> None:
-    settings = loaded(tmp_path, '"llm"', **ENDPOINT, MOONMIND_PLANNERS__LLM__KEY_FILE="none.key")
+KEYS = {
+    "no file": (None, "planners.llm.key_file: there is no key to read in llm.key"),
+    "an empty file": ("\n", "planners.llm.key_file: there is no key to read in llm.key"),
+    "two words": ("a key", "planners.llm.key: it holds characters that no key has"),
+    "letters that no header has": ("schl\u00fcssel", "planners.llm.key: it holds characters that no key has"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), KEYS.values(), ids=KEYS)
+def test_a_planner_without_a_key_that_works_stops_no_run(text: str | None, said: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "llm.key").write_text(text, encoding="utf-8")
+    settings = loaded(tmp_path, '"llm"', **ENDPOINT, MOONMIND_PLANNERS__LLM__KEY_FILE="llm.key")
     catalog = ServiceCatalog(settings.home, settings.services)
     (planner,) = make_planners(settings, catalog, make_redactor(settings, {}), "shop")
     proposal = planner.propose([], Planning(Project({}, ()), knowledge()))
     assert proposal.edits == ()
-    assert proposal.rationale == "llm: planners.llm.key_file: there is no key to read in none.key"
+    assert proposal.rationale == f"llm: {said}"

@@ -142,6 +142,8 @@ def _llm_author(settings: Settings, allow: Sequence[str], redactor: Redactor) ->
     assert llm.model is not None
     if llm.key_file is not None and key is None:
         return AbsentAuthor("llm", f"planners.llm.key_file: there is no key to read in {llm.key_file}")
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        return AbsentAuthor("llm", "planners.llm.key: it holds characters that no key has")
     endpoint = Endpoint(llm.style, llm.url, llm.model, key, llm.max_output)
     return LlmAuthor(make_model(endpoint), allow, redactor.text, llm.timeout)
 

@@ -61,13 +61,20 @@ def _read(path: str, content: bytes) -> _Image:
             stages.append((found["flags"], found["image"], (found["name"] or "").lower()))
             tags.append(found["tag"] or "")
         elif word == "RUN":
-            flags, commands = _FLAGS.fullmatch(text[4:].lstrip()).groups()  # type: ignore[union-attr]  # it takes any text
-            run.update((stage, flags.strip(), " ".join(one.split())) for one in commands.split("&&"))
+            flags, commands = _flags_of(text[len("RUN") :].lstrip())
+            run.update((stage, flags, " ".join(one.split())) for one in commands.split("&&"))
         elif word == "COPY":
             copies[stage, text] += 1
         else:
             fixed.append((stage, text))
     return _Image(directives, tuple(stages), tuple(tags), tuple(fixed), run, copies)
+
+
+def _flags_of(text: str) -> tuple[str, str]:
+    """`--mount=… --network=… command` in two."""
+    found = _FLAGS.fullmatch(text)
+    assert found is not None  # it takes any text
+    return found[1].strip(), found[2]
 
 
 def _instructions(lines: list[str]) -> list[str]:
