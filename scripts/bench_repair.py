@@ -151,17 +151,24 @@ def _fill(folder: Path, sets: Sequence[ImportSet]) -> None:
 
 
 def _measure(repairs: dict[str, Repair], sets: Sequence[ImportSet]) -> dict[str, list[Score]]:
+    """Every set by every tool; when interrupted, the sets that all tools had."""
     scores: dict[str, list[Score]] = {tool: [] for tool in repairs}
     for number, one in enumerate(sets, 1):
-        for tool, repair in repairs.items():
-            scores[tool].append(judge(one, repair(one)))
+        try:
+            judged = {tool: judge(one, repair(one)) for tool, repair in repairs.items()}
+        except KeyboardInterrupt:
+            _tell(f"interrupted after {number - 1} of {len(sets)} sets: the figures are of these")
+            break
+        for tool, score in judged.items():
+            scores[tool].append(score)
         told = "; ".join(_latest(tool, kept[-1]) for tool, kept in scores.items())
         _tell(f"set {number} of {len(sets)}, {one.id} ({', '.join(one.imports)}): {told}")
     return scores
 
 
 def _latest(tool: str, score: Score) -> str:
-    return f"{tool} {'repaired' if score.repaired else 'NOT'} in {score.outcome.seconds:.1f} s"
+    said = "repaired" if score.repaired else f"NOT ({score.told[:200]})"
+    return f"{tool} {said} in {score.outcome.seconds:.1f} s"
 
 
 def _show(scores: dict[str, list[Score]]) -> None:

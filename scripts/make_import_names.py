@@ -13,17 +13,18 @@ set up to look. The sources:
 What was seen weighs SEEN, a reviewed list REVIEWED, a hint nothing. The heaviest distribution is `sure`; of equally
 heavy ones that which is called like the import, when all others merely extend its name (`docopt-ng`) or were seen
 nowhere: the lists tell where a name is another one, and are silent where it is the same. `also` are those that two
-sources name besides. Nothing is written by hand: to take newer lists, change the versions and read the difference.
+sources name besides, `variants` those that two name together with the choice. Nothing is written by hand: to take
+newer lists, change the versions and read the difference.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
-from import_sources import Source
+from import_sources import Pair, Source
 from import_sources.debian import read_debian
 from import_sources.lists import read_lists
 from packaging.utils import canonicalize_name
@@ -36,24 +37,37 @@ WEIGHTS = {"seen": SEEN, "reviewed": REVIEWED, "collected": HINTED}
 ENOUGH_TO_NAME = 2
 """Sources, hints apart, that name a distribution which may stand in for the choice."""
 
+Fact = tuple[Source, Pair]
+
 Votes = Mapping[str, frozenset[Source]]
 """By distribution, who names it for one import."""
 
 
 def main() -> None:
     """Fetch the sources, weigh them, write the file."""
-    votes: dict[str, dict[str, frozenset[Source]]] = {}
-    sources: dict[str, Source] = {}
-    for source, (name, distribution) in (*read_debian(), *read_lists()):
-        sources.setdefault(source.package, source)
-        if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names:
-            named = votes.setdefault(name, {})
-            key = canonicalize_name(distribution)
-            named[key] = named.get(key, frozenset()) | {source}
-    names = {name: named for name, named in votes.items() if not is_namespace(name, votes)}
-    entries = {name: weigh(name, named) for name, named in names.items()}
-    TARGET.write_text(_document(entries, list(sources.values())), encoding="utf-8")
+    facts = read_facts()
+    sources = {source.package: source for source, _ in reversed(facts)}
+    entries = weigh_all(facts)
+    TARGET.write_text(_document(entries, list(reversed(sources.values()))), encoding="utf-8")
     print(f"{TARGET.name}: {len(entries)} names, {sum(bool(entry.get('sure')) for entry in entries.values())} sure")
+
+
+def read_facts() -> list[Fact]:
+    """What every source says, of names that can be imported and are not Python's own."""
+    return [
+        (source, (name, canonicalize_name(distribution)))
+        for source, (name, distribution) in (*read_debian(), *read_lists())
+        if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names
+    ]
+
+
+def weigh_all(facts: Iterable[Fact]) -> dict[str, dict[str, object]]:
+    """The entries of all names."""
+    votes: dict[str, dict[str, frozenset[Source]]] = {}
+    for source, (name, distribution) in facts:
+        named = votes.setdefault(name, {})
+        named[distribution] = named.get(distribution, frozenset()) | {source}
+    return {name: weigh(name, named) for name, named in votes.items() if not is_namespace(name, votes)}
 
 
 def is_namespace(name: str, votes: Mapping[str, Votes]) -> bool:
@@ -77,9 +91,15 @@ def weigh(name: str, named: Votes) -> dict[str, object]:
         "sure": bool(choice and telling[choice]),
         "by": sorted({source.package for source in named[choice]}) if choice else [],
         "others": sorted(set(named) - {choice}),
+        "variants": _variants(choice, telling) if choice else [],
         "also": sorted(one for one in named if one != choice and len(telling[one]) >= ENOUGH_TO_NAME),
     }
     return {key: value for key, value in fields.items() if value}
+
+
+def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
+    """Those that several sources name together with the choice, and so leave open which."""
+    return sorted(one for one in telling if one != choice and len(telling[one] & telling[choice]) >= ENOUGH_TO_NAME)
 
 
 def _original(name: str, tied: list[str], named: Votes) -> str | None:

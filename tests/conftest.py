@@ -31,6 +31,7 @@ _numbers = itertools.count()
 NEEDS = {
     "docker": "a Docker engine with Compose v2: install and start one, so that `docker info` works",
     "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
+    "npm": "npm: install Node.js with it",
     "statsd": "a StatsD daemon: `scripts/install-statsd.sh` puts one into var/statsd, with npm",
     "browser": "Chromium: apt-get install chromium, or another system's package of it",
 }
@@ -57,6 +58,7 @@ def has_docker() -> bool:
 
 
 PARTS: Mapping[str, Callable[[], bool]] = {
+    "npm": lambda: shutil.which("npm") is not None,
     "statsd": lambda: STATSD.is_file() and shutil.which("node") is not None,
     "browser": lambda: find_chromium() is not None,
 }

@@ -63,7 +63,7 @@ def read_debian() -> Iterator[tuple[Source, Pair]]:
     with tempfile.TemporaryDirectory() as folder:
         apt = _Apt(Path(folder))
         apt.update()
-        packages = _packages(apt.lines("Contents-deb"))
+        packages = read_packages(apt.lines("Contents-deb"))
         native = {name for name, version in _versions("\n".join(apt.lines("Packages"))) if "-" not in version}
         version = f"{apt.version()} ({SUITE})"
     provided: dict[str, set[str]] = defaultdict(set)
@@ -139,7 +139,8 @@ def _resembles(module: str, distribution: str) -> bool:
     return one in other or other in one
 
 
-def _packages(lines: Iterable[str]) -> dict[str, Package]:
+def read_packages(lines: Iterable[str]) -> dict[str, Package]:
+    """By name, what the lines of a Contents file say of each package."""
     packages: dict[str, Package] = defaultdict(Package)
     for line in lines:
         if not (found := _CONTENT.match(line)):

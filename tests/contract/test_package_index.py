@@ -195,6 +195,7 @@ def test_the_newest_stable_release_and_all_its_modules(index: PipPackageIndex) -
     assert release is not None
     assert (release.name, release.version, release.releases) == ("plain", "1.2", 2)
     assert release.modules == {"plain", "plain.sub", "plain.sub.mod"}
+    assert release.file == "Plain-1.2-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(

@@ -36,10 +36,12 @@ from moonmind.workflows.orchestrator.llm_planner.author import LlmAuthor
 from moonmind.workflows.orchestrator.llm_planner.clients import Endpoint, make_model
 from moonmind.workflows.orchestrator.metrics import make_metrics
 from moonmind.workflows.orchestrator.otlp import make_tracing
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Planner
 from moonmind.workflows.orchestrator.planners.proposals import AbsentAuthor, Author, GatedPlanner
 from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.ports import Delivery, Runtime
+from moonmind.workflows.orchestrator.python_tools.machine import MachineUv
 from moonmind.workflows.orchestrator.repositories import RunStore
 from moonmind.workflows.orchestrator.runtimes.compose import ComposeServiceRuntime
 from moonmind.workflows.orchestrator.runtimes.process import SupervisedService
@@ -114,7 +116,12 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
             return ComposeServiceRuntime(profile.compose, catalog.workspace(name))
         case "process":
             assert profile.process is not None
-            return SupervisedService(ServicePlace(catalog.home, name), catalog.workspace(name), profile.process)
+            return SupervisedService(
+                ServicePlace(catalog.home, name),
+                catalog.workspace(name),
+                profile.process,
+                lambda: machine_uv().commands,
+            )
 
 
 def make_planners(settings: Settings, catalog: ServiceCatalog, redactor: Redactor, name: str) -> tuple[Planner, ...]:
@@ -171,6 +178,12 @@ def make_delivery(catalog: ServiceCatalog, name: str) -> Delivery:
             return CommitDelivery(catalog.workspace(name))
         case "branch":
             return BranchDelivery(catalog.workspace(name))
+
+
+@cache
+def machine_uv() -> MachineUv:
+    """uv for the builds of this process; pip is asked for its settings once."""
+    return MachineUv(PipClient())
 
 
 @cache

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -167,10 +167,9 @@ class ComposeCommands:
 
 @dataclass(frozen=True, slots=True)
 class ProcessCommands:
-    """supervisor and pip for one service. `python` is ours, with both installed; `base` makes the environments."""
+    """supervisor and files for one service. `python` is ours, with supervisor installed."""
 
     python: str
-    base: str
     config: Path
     program: str
     workspace: Path
@@ -187,16 +186,9 @@ class ProcessCommands:
         """Start the program; returns when it has run for a second, or has ended before."""
         return self._control("start")
 
-    def make_environment(self, environment: Path) -> Command:
-        """An empty virtual environment; pip is ours, which is a second faster than one in each."""
-        return Command((self.base, "-m", "venv", "--without-pip", str(environment)))
-
-    def install(self, what: str, environment: Path) -> Command:
-        """What the profile names: a requirements file, or a project's folder (which has no suffix)."""
-        target = (f"--requirement={what}",) if PurePosixPath(what).suffix else (f"./{what}",)
-        plain = ("--no-input", "--disable-pip-version-check", "--progress-bar=off")
-        argv = (self.python, "-m", "pip", "--python", str(environment), "install", *plain, *target)
-        return Command(argv, cwd=self.workspace)
+    def copy_sources(self, target: Path) -> Command:
+        """Copy the workspace, so that a build leaves nothing in it."""
+        return Command((self.python, "-m", "moonmind.utils.copy_sources", str(self.workspace), str(target)))
 
     def switch(self, link: Path, target: str) -> Command:
         """Let the link point at another environment, in one step."""

@@ -273,10 +273,10 @@ class PackageIndex(Protocol):
         ...
 
     def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
-        """The names at the top level of one module's source in that release (assigned, defined, imported).
+        """The names at the top level of one module's source in that release (assigned, defined, imported), and "*" when
+        it makes others at run time (`__getattr__`, a star import).
 
-        None when the module is not there, is no Python source, or makes names at run time (`__getattr__`, a star
-        import).
+        None when the module is not there or is no Python source.
 
         Raises IndexUnavailableError.
         """

@@ -6,7 +6,7 @@ import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -19,6 +19,7 @@ from moonmind.embedded.programs import service_programs
 from moonmind.embedded.sockets import free_port
 from moonmind.embedded.stack import stop
 from moonmind.embedded.supervisor import Supervisor, configure, launch
+from moonmind.workflows.orchestrator.bootstrap import machine_uv
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.ports import Command, CommandResult, EngineUnavailableError, StepFailedError
 from moonmind.workflows.orchestrator.runtimes.process import SupervisedService
@@ -56,7 +57,9 @@ class House:
     def service(self, name: str = "shop") -> SupervisedService:
         profile = self.settings.services[name]
         assert profile.process
-        return SupervisedService(ServicePlace(self.home, name), self.home / profile.workspace, profile.process)
+        return SupervisedService(
+            ServicePlace(self.home, name), self.home / profile.workspace, profile.process, lambda: machine_uv().commands
+        )
 
     def execute(self, command: Command) -> CommandResult:
         return SubprocessRunner(dict(os.environ)).run(command, log=self.log, timeout=60)
@@ -157,15 +160,54 @@ def test_a_service_without_an_environment_says_so(house: House) -> None:
     assert "it has not been built" in shop.recent_logs(house.execute)
 
 
-def test_a_failed_install_shows_pips_words_and_changes_nothing(house: House) -> None:
+def test_a_failed_install_shows_uvs_words_and_changes_nothing(house: House) -> None:
     shop = house.service()
     shop.build(house.execute)
     (house.home / "shop" / "requirements.txt").write_text("./nowhere-1.0-py3-none-any.whl\n")
-    with pytest.raises(StepFailedError, match="No such file or directory") as caught:
+    with pytest.raises(StepFailedError, match="Distribution not found at") as caught:
         shop.build(house.execute)
     assert caught.value.code == "build_failed"
-    assert "No such file or directory" in house.log.text
+    assert "error: Distribution not found at" in house.log.text
     assert shop.place.current.resolve().name == "1"
+
+
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path("build").mkdir()  # as setuptools does
+    version = pathlib.Path("shop.py").read_text().strip("# \\n")
+    info = f"shop-{version}.dist-info"
+    with zipfile.ZipFile(pathlib.Path(folder) / f"shop-{version}-py3-none-any.whl", "w") as file:
+        file.writestr("shop.py", pathlib.Path("shop.py").read_text())
+        file.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\\nName: shop\\nVersion: {version}\\n")
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        file.writestr(f"{info}/RECORD", "")
+    return f"shop-{version}-py3-none-any.whl"
+"""
+PROJECT = """
+[project]
+name = "shop"
+dynamic = ["version"]
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+"""
+
+
+def test_a_project_is_installed_as_it_is_now_and_its_folder_stays_as_it_was(house: House) -> None:
+    shop, folder = house.service(), house.home / "shop"
+    project = replace(shop, profile=shop.profile.model_copy(update={"install": "."}))
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "backend.py").write_text(BACKEND)
+    for version in ("1.0", "2.0"):
+        (folder / "shop.py").write_text(f"# {version}\n")
+        before = sorted(folder.rglob("*"))
+        project.build(house.execute)
+        assert project.facts(house.execute).installed == {"shop": version}
+        assert sorted(folder.rglob("*")) == before
+    assert sorted(entry.name for entry in shop.place.venvs.iterdir()) == ["1", "2"]
 
 
 def test_a_killed_service_comes_back_by_itself(house: House) -> None:

@@ -1,6 +1,8 @@
 """The process runtime over a recording `execute`: what it runs, and what it makes of the answers."""
 
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -9,8 +11,10 @@ import pytest
 
 from moonmind.config.places import ServicePlace
 from moonmind.schemas.service_profile import HttpCheck, ProcessRuntime
+from moonmind.schemas.workflow_models import ServiceFacts
 from moonmind.utils.relink import relink
 from moonmind.workflows.orchestrator.ports import Command, CommandResult, EngineUnavailableError, StepFailedError
+from moonmind.workflows.orchestrator.python_commands import UvCommands
 from moonmind.workflows.orchestrator.runtimes.process import LOG_BYTES, SupervisedService
 
 RUN = UUID("6f9d2d6e-0000-4000-8000-000000000001")
@@ -36,12 +40,24 @@ class Recorder:
 
 def remove(argv: tuple[str, ...]) -> None:
     for path in map(Path, argv[3:]):
-        path.unlink() if path.is_symlink() else path.rmdir()
+        if os.path.lexists(path):
+            path.unlink() if path.is_symlink() else path.rmdir()
 
 
-VERBS = ("status", "stop", "start", "venv", "install", "moonmind.utils.relink", "rm", "mv")
+VERBS = (
+    "status",
+    "stop",
+    "start",
+    "venv",
+    "install",
+    "moonmind.utils.copy_sources",
+    "moonmind.utils.relink",
+    "rm",
+    "mv",
+)
 EFFECTS: dict[str, Callable[[tuple[str, ...]], object]] = {
     "venv": lambda argv: Path(argv[-1]).mkdir(),
+    "moonmind.utils.copy_sources": lambda argv: Path(argv[-1]).mkdir(),
     "moonmind.utils.relink": lambda argv: relink(Path(argv[-2]), argv[-1]),
     "rm": remove,
     "mv": lambda argv: Path(argv[-2]).rename(argv[-1]),
@@ -56,10 +72,13 @@ def place(tmp_path: Path) -> ServicePlace:
     return place
 
 
-def service(place: ServicePlace, port: int = 0) -> SupervisedService:
+UV = UvCommands(uv="uv", python="python", env={})
+
+
+def service(place: ServicePlace, port: int = 0, install: str = "requirements.txt") -> SupervisedService:
     health = (HttpCheck(http="http://127.0.0.1:{port}/health", status=200),)
-    profile = ProcessRuntime(command=("python", "app.py"), port=port, health=health)
-    return SupervisedService(place, place.home / "work", profile)
+    profile = ProcessRuntime(command=("python", "app.py"), port=port, health=health, install=install)
+    return SupervisedService(place, place.home / "work", profile, lambda: UV)
 
 
 def environments(place: ServicePlace) -> list[str]:
@@ -142,8 +161,48 @@ def test_a_build_that_fails_leaves_the_current_environment_in_use(place: Service
 
 
 def test_a_build_over_its_time_says_so(place: ServicePlace) -> None:
-    with pytest.raises(StepFailedError, match="pip took too long"):
+    with pytest.raises(StepFailedError, match="uv took too long"):
         service(place).build(Recorder({"install": CommandResult(-15, "", timed_out=True)}))
+
+
+def test_what_uv_says_is_the_reason(place: ServicePlace) -> None:
+    said = "Using Python 3.11\nerror: No solution found\n  cause: Because x was not found\n"
+    with pytest.raises(StepFailedError, match="uv ended with 1: No solution found cause: Because x was not found"):
+        service(place).build(Recorder({"install": CommandResult(1, said)}))
+
+
+@pytest.mark.parametrize("answer", [CommandResult(0, ""), CommandResult(1, "error: no")])
+def test_a_project_is_built_from_a_copy_that_does_not_stay(place: ServicePlace, answer: CommandResult) -> None:
+    execute = Recorder({"install": answer})
+    with pytest.raises(StepFailedError) if not answer.ok else nullcontext():
+        service(place, install=".").build(execute)
+    assert execute.ran[:5] == ["venv", "rm", "moonmind.utils.copy_sources", "install", "rm"]
+    assert environments(place) == ["1"]
+
+
+def test_a_file_with_hashes_is_installed_with_them_only(place: ServicePlace) -> None:
+    (place.home / "work").mkdir()
+    (place.home / "work" / "requirements.txt").write_text("x==1 --hash=sha256:00\n")
+    seen: list[Command] = []
+
+    def execute(command: Command) -> CommandResult:
+        seen.append(command)
+        return Recorder()(command)
+
+    service(place).build(execute)
+    assert "--require-hashes" in seen[1].argv
+
+
+def test_the_facts_are_read_from_the_current_environment(place: ServicePlace) -> None:
+    shop = service(place)
+    assert shop.facts(Recorder()) == ServiceFacts()
+    shop.build(Recorder())
+    packages = place.venvs / "1" / "lib" / "python3.12" / "site-packages"
+    for name in ("Flask-3.0.1.dist-info", "typing_extensions-4.9.dist-info", "no-version.dist-info", "flask"):
+        (packages / name).mkdir(parents=True)
+    (place.venvs / "1" / "pyvenv.cfg").write_text("home = /usr/bin\nversion_info = 3.12.4\n")
+    facts = ServiceFacts(python="3.12", installed={"flask": "3.0.1", "typing-extensions": "4.9"})
+    assert shop.facts(Recorder()) == facts
 
 
 def test_what_a_crash_left_half_built_is_removed_and_its_number_not_taken_for_a_build(place: ServicePlace) -> None:

@@ -19,9 +19,12 @@ _WHY = (
     r"|Could not connect|Connection (?:refused|timed out|failed|reset)|Network is unreachable|timed out"
     r"|TLS handshake timeout|i/o timeout)"
 )
-_CAUSE = re.compile(
-    rf"^\s*WARNING: Retrying \(Retry\(.{{0,300}}{_WHY}"
-    rf"|^(?:Err:\d+ |W: Failed to fetch |E: Failed to fetch |  ).{{0,300}}{_WHY}"
+_TRY = re.compile(
+    rf"^\s*WARNING: Retrying \(Retry\(.{{0,300}}{_WHY}|^(?:Err:\d+ |W: Failed to fetch |  ).{{0,300}}{_WHY}"
+)
+"""One try of several: it counts only when the build then gives up."""
+_END = re.compile(
+    rf"^E: Failed to fetch .{{0,300}}{_WHY}"
     rf"|^ERROR: failed to solve: .{{0,400}}(?:{_WHY}|no such host)"
     r"|^(?:pip\._vendor\.)?(?:urllib3|requests)\.exceptions\.(?:ReadTimeoutError|ConnectTimeout|ReadTimeout)\b"
 )
@@ -30,25 +33,33 @@ _EFFECT = re.compile(
     r"|E: Unable to locate package |E: Couldn't find any package by"
     r"|E: Package '.{1,100}' has no installation candidate)"
 )
+_STEP = re.compile(r"^(?:ERROR: failed to (?:build|solve)|ERROR: executor failed|The command '.{1,300}' returned)")
+"""What Docker says of the step at last."""
 _PREFIX = re.compile(r"^\d+\.\d+ ")
 """The time that BuildKit writes before a line when it repeats the end of a failed step."""
 
 
 def find(lines: Sequence[Line]) -> list[Seen]:
-    """Every line that tells of a network that failed, or of an effect of it."""
+    """Every line at which a build gave up because of its network."""
     return [Seen(_finding(cause, line), line) for cause, line in _told(lines)]
 
 
 def _told(lines: Sequence[Line]) -> Iterator[tuple[Line, Line]]:
     """(the line that told of the network, the line at which the build gave up)"""
     causes: dict[tuple[str, str], tuple[int, Line]] = {}
+    given_up: set[tuple[str, str]] = set()
     for place, line in enumerate(lines):
         key = (line.source, line.stream)
         text = _PREFIX.sub("", line.text[:1000])
-        if _CAUSE.match(text):
+        near = key in causes and place - causes[key][0] <= NEAR
+        if _TRY.match(text):
             causes[key] = (place, line)
+        elif _END.match(text):
             yield line, line
-        elif key in causes and place - causes[key][0] <= NEAR and _EFFECT.match(text):
+        elif near and _EFFECT.match(text):
+            given_up.add(key)
+            yield causes[key][1], line
+        elif near and key in given_up and _STEP.match(text):
             yield causes[key][1], line
 
 

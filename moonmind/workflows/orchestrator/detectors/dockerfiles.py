@@ -63,17 +63,16 @@ _OF_BUILDS = (
 _OF_STARTS = (
     (COMMAND_MISSING, rf"exec: \"{_PATH}\": executable file not found in \$PATH"),
     (NOT_EXECUTABLE, rf"exec:? \"?{_PATH}\"?: permission denied"),
-    (EXEC_FORMAT, rf"exec:? \"?{_PATH}\"?:? exec format error"),
+    (EXEC_FORMAT, r"exec:? \"?(?P<subject>[^\s\"':]{1,300}\.(?:sh|bash|py|pl|rb|js))\"?:? exec format error"),
     (SCRIPT_MISSING, rf"^\S{{0,100}}python[\d.]{{0,5}}: can't open file '{_PATH}': \[Errno 2\]"),
-    (SCRIPT_MISSING, r"^Error: Cannot find module '(?P<subject>/[^\s':]{1,300})'"),
     (SCRIPT_MISSING, r"exec: \"(?P<subject>[./][^\"]{1,300})\": stat \S{1,300}: no such file"),
     (
         SCRIPT_MISSING,
         r"^(?:/bin/)?(?:sh|bash): (?:0: |\d: )?(?:[Cc]an't|cannot) open '?(?P<subject>[^\s':]{1,300})'?: No such file",
     ),
     (INTERPRETER_MISSING, rf"^exec {_PATH}: no such file or directory"),
-    (INTERPRETER_MISSING, r"(?P<subject>[^\s:]{1,300}): \S{1,100}(?:\^M|\r): bad interpreter"),
-    (INTERPRETER_MISSING, r"(?P<subject>[^\s:]{1,300}): cannot execute: required file not found"),
+    (INTERPRETER_MISSING, r"(?:^|(?<=[\s:]))(?P<subject>[^\s:]{1,300}): \S{1,100}(?:\^M|\r): bad interpreter"),
+    (INTERPRETER_MISSING, r"(?:^|(?<=[\s:]))(?P<subject>[^\s:]{1,300}): cannot execute: required file not found"),
     (INTERPRETER_MISSING, r"env: [‘'](?P<subject>[\w.]{1,40})\\r[’']: No such file"),
 )
 _WORDS = {
@@ -91,6 +90,9 @@ _WORDS = {
     DOCKERFILE_MISSING: "there is no `{}`",
     OS_PACKAGE_UNKNOWN: "apt has no package `{}` to install",
 }
+_NOT_FETCHED = re.compile(r"^(?:\d{1,6}\.\d{1,6} +)?(?:[WE]: (?:Failed to fetch|Some index files failed)|Err:\d)")
+NEAR = 40
+"""Lines between apt's complaint of its lists and of a package."""
 Table = tuple[tuple[str, re.Pattern[str]], ...]
 
 
@@ -103,9 +105,19 @@ _STEPS, _DIRECT = _compiled(_OF_STEPS), _compiled((*_OF_BUILDS, *_OF_STARTS))
 
 def find(lines: Sequence[Line]) -> list[Seen]:
     """What Docker says of a build and of a start, and what a failed step says of its Dockerfile."""
-    of_steps = [(place, found) for place, line in enumerate(lines) if (found := _of(line, _STEPS))]
+    of_steps = [
+        (place, found)
+        for place, line in enumerate(lines)
+        if (found := _of(line, _STEPS)) and not (found.kind == OS_PACKAGE_UNKNOWN and _lists_failed(lines, place))
+    ]
     direct = [Seen(found, line) for line in lines if (found := _of(line, _DIRECT))]
     return [*placed(lines, of_steps), *direct]
+
+
+def _lists_failed(lines: Sequence[Line], place: int) -> bool:
+    """Whether apt could not fetch its lists just before: then it knows no package at all."""
+    near = lines[max(0, place - NEAR) : place]
+    return any(_NOT_FETCHED.match(line.text) for line in near if line.source == lines[place].source)
 
 
 def _of(line: Line, table: Table) -> Finding | None:

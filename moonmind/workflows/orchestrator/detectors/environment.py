@@ -29,6 +29,9 @@ CERTIFICATE_REFUSED = "certificate_refused"
 DATABASE_MISSING = "database_missing"
 TABLE_MISSING = "table_missing"
 
+LOOKED_AT = 1000
+"""Characters of a line that the rules see: what they know stands at its beginning, and there are many of them."""
+
 KNOWN_PORTS = {
     "5432": "PostgreSQL",
     "3306": "MySQL",
@@ -165,7 +168,7 @@ RULES: tuple[_Rule, ...] = (
         rf"connection to server at \"(?P<host>[^\"]{{1,200}})\"(?: \([\w.:]{{1,60}}\))?, port {_PORT} failed: "
         r"Connection refused",
         rf"Error 111 connecting to {_HOST}:{_PORT}\. ",
-        rf"\bconnect ECONNREFUSED {_HOST}:{_PORT}\b",
+        rf"\bconnect ECONNREFUSED {_HOST}:{_PORT}(?![\w:.])",
         rf"Can't connect to MySQL server on '(?P<host>[^':]{{1,200}})(?::{_PORT})?'",
         rf"dial tcp {_HOST}:{_PORT}: connect: connection refused",
         rf"HTTPConnectionPool\(host='(?P<host>[^']{{1,200}})', port={_PORT}\).{{0,300}}Connection refused",
@@ -217,7 +220,7 @@ def find(lines: Sequence[Line]) -> list[Seen]:
 
 
 def _of(line: Line) -> Finding | None:
-    text = line.text[:2000]
+    text = line.text[:LOOKED_AT]
     for rule in RULES:
         if found := rule.pattern.search(text):
             details = {key: value for key, value in found.groupdict().items() if value}

@@ -13,11 +13,14 @@ from moonmind.workflows.orchestrator.detectors.tracebacks import Raised, read_fa
 LIBRARY_MISSING = "os_library_missing"
 """`subject`: a file name (`libGL.so.1`), or the bare name that a program looks for (`magic`)."""
 
-_TYPES = frozenset({"ImportError", "OSError", "RuntimeError"})
+_TYPES = frozenset({"ImportError", "OSError", "RuntimeError", "ImproperlyConfigured"})
 _FILE = r"(?P<name>lib[\w.+-]{1,80}?\.so(?:\.\d{1,9})*)"
 _NOT_OPENED = re.compile(_FILE + r": cannot open shared object file")
 _BARE = r"(?P<name>[A-Za-z][\w.+-]{1,80})"
 _CALLED = (
+    re.compile(r"^cannot load library 'lib(?P<name>[\w+-]{1,80})\.so':"),
+    re.compile(rf'^Could not find the \w{{1,40}} library \(tried "{_BARE}"'),
+    re.compile(r"^Could not find library \S{1,80} or load any of its variants \['(?P<name>lib[\w.+-]{1,80})'"),
     re.compile(rf"^cannot load library '{_BARE}':"),
     re.compile(rf'^no library called "{_BARE}" was found'),
     re.compile(
@@ -47,6 +50,8 @@ def _told(lines: Sequence[Line]) -> Iterator[tuple[int, Finding]]:
                 evidence = (*failure.final.evidence,) if raised is failure.final else raised.evidence
                 yield places[id(failure.final.line)], _finding(name, evidence)
                 break
+            if raised.type == "ModuleNotFoundError":
+                break  # what was missing after the library is what ended the program
     for place, line in enumerate(lines):
         for pattern in _OTHER_PROGRAMS:
             if told := pattern.search(line.text):
@@ -60,6 +65,8 @@ def _named(raised: Raised, lines: Sequence[Line], place: int) -> str | None:
         return None
     following = [line.text for line in lines[place + 1 : place + 8] if line.source == raised.line.source]
     said = [raised.message, *following] if raised.message.startswith("no library called ") else [raised.message]
+    if bare := _CALLED[0].match(raised.message):
+        return bare["name"]  # cffi's: its callers have looked for the bare name first, as ctypes does
     if told := next((found for text in said if (found := _NOT_OPENED.search(text))), None):
         return told["name"]
     return next((found["name"] for pattern in _CALLED if (found := pattern.match(raised.message))), None)

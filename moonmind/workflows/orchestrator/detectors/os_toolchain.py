@@ -57,6 +57,8 @@ _TABLE: tuple[tuple[str, re.Pattern[str]], ...] = (
     (TOOL_MISSING, re.compile(r"gyp ERR! stack Error: not found: (?P<name>make|gmake)")),
     (TOOL_MISSING, re.compile(r"gyp ERR! (?:find |stack Error: Could not find any )(?P<name>Python)\b")),
     (TOOL_MISSING, re.compile(r"(?:RuntimeError|error|Error): (?P<name>CMake) must be installed")),
+    (TOOL_MISSING, re.compile(r"unable to find a build program corresponding to \"(?P<name>Unix Makefiles|Ninja)\"")),
+    (COMPILER_MISSING, re.compile(r"No (?P<name>CMAKE_C(?:XX)?_COMPILER) could be found")),
     (
         TOOL_MISSING,
         re.compile(
@@ -87,6 +89,10 @@ _NAMES = {
     "pkgconf": "pkg-config",
     "$PATH": "cc",
     "cc1plus": "g++",
+    "Unix Makefiles": "make",
+    "Ninja": "ninja",
+    "CMAKE_C_COMPILER": "cc",
+    "CMAKE_CXX_COMPILER": "c++",
 }
 """What the message means by a name of its own."""
 

@@ -37,8 +37,8 @@ _THROWN = re.compile(
     r"[Mm]issing (?:required )?(?:environment|env) var(?:iable)?s?:? [`'\"]?(?P<first>[A-Z][A-Z0-9_]{2,99})\b|"
     r"(?:[Ee]nvironment|[Ee]nv) var(?:iable)? [`'\"]?(?P<second>[A-Z][A-Z0-9_]{2,99})[`'\"]? "
     r"(?:is (?:required|missing|not set|not defined|undefined)|must be (?:set|defined))|"
-    r"(?:process\.env\.)?(?P<third>[A-Z][A-Z0-9_]{2,99}) (?:environment variable )?"
-    r"(?:is (?:required|not set|not defined|missing)|must be (?:set|defined)|environment variable is required))"
+    r"(?P<third>(?<=process\.env\.)[A-Z]\w{2,99}|[A-Z][A-Z0-9]{0,49}_[A-Z0-9_]{1,49}) (?:environment variable )?"
+    r"(?:is (?:required|not set|not defined|missing)|must be (?:set|defined)))"
 )
 _PRISMA = re.compile(r"Environment variable not found: (?P<name>[A-Z][A-Z0-9_]{1,99})")
 _UNSET = re.compile(r"[Tt]he \\?\"(?P<name>[A-Za-z_]\w{0,99})\\?\" variable is not set\. Defaulting to a blank string")

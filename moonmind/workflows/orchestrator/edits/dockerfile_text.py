@@ -94,15 +94,21 @@ class Dockerfile:
 def read_dockerfile(content: bytes) -> Dockerfile:
     """Raises NotUnderstoodError for another escape character, an unfinished instruction, or no FROM."""
     text = read_text_file(content)
+    found = read_instructions(text)
+    stages = tuple(_stages(found))
+    if not stages:
+        raise NotUnderstoodError("it has no FROM")
+    return Dockerfile(text, tuple(found), stages)
+
+
+def read_instructions(text: TextFile) -> list[Instruction]:
+    """Also of a part of a Dockerfile, which may have no FROM. Raises NotUnderstoodError."""
     found: list[Instruction] = []
     stage = -1
     for keyword, rest, start, end, heredoc in _logical(text.lines):
         stage += keyword == "FROM"
         found.append(Instruction(keyword, rest, start, end, stage, heredoc))
-    stages = tuple(_stages(found))
-    if not stages:
-        raise NotUnderstoodError("it has no FROM")
-    return Dockerfile(text, tuple(found), stages)
+    return found
 
 
 def _logical(lines: Sequence[str]) -> Iterator[tuple[str, str, int, int, bool]]:

@@ -90,7 +90,7 @@ def parse(content: bytes) -> RequirementsFile:
 def add(content: bytes, requirement: str) -> bytes:
     """The file with one more line: in its place where the lines are sorted, else after the last requirement."""
     parsed = parse(content)
-    return parsed.text.insert(_place(parsed, requirement), requirement).to_bytes()
+    return parsed.text.insert(place(parsed, Requirement(requirement).name), requirement).to_bytes()
 
 
 def pin(content: bytes, to: Wanted) -> bytes:
@@ -112,10 +112,7 @@ def remove(content: bytes, distribution: str) -> bytes:
     below them; the same bytes when no line does."""
     text = read_text_file(content)
     for entry in reversed(_named(parse(content), distribution)):
-        end = entry.end
-        while end < len(text.lines) and _ANNOTATION.match(text.lines[end]):
-            end += 1
-        text = text.replace(entry.start, end, "")
+        text = text.replace(entry.start, _after(text, entry), "")
     return text.to_bytes()
 
 
@@ -172,14 +169,22 @@ def _name_of_link(text: str) -> str | None:
         return None
 
 
-def _place(parsed: RequirementsFile, requirement: str) -> int:
-    """The index of the physical line before which the new one belongs."""
+def place(parsed: RequirementsFile, distribution: str) -> int:
+    """The index of the physical line before which a new one belongs."""
     listed = parsed.requirements
     if not listed:
         return len(parsed.text.lines)
     names = [entry.name or "" for entry in listed]
-    name = canonicalize_name(Requirement(requirement).name)
+    name = canonicalize_name(distribution)
     if len(names) < 2 or names != sorted(names):
-        return listed[-1].end
+        return _after(parsed.text, listed[-1])
     before = [entry for entry in listed if (entry.name or "") <= name]
-    return before[-1].end if before else listed[0].start
+    return _after(parsed.text, before[-1]) if before else listed[0].start
+
+
+def _after(text: TextFile, entry: Entry) -> int:
+    """The line after an entry and after the indented comments that a compiler wrote below it."""
+    end = entry.end
+    while end < len(text.lines) and _ANNOTATION.match(text.lines[end]):
+        end += 1
+    return end

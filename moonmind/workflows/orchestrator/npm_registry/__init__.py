@@ -59,7 +59,7 @@ class NpmCliRegistry:
     def resolve(self, manifest: bytes) -> Mapping[str, str]:
         """See the port."""
         try:
-            lock = self._npm.lock({"package.json": manifest}, LOCK, None)
+            lock = self._npm.lock({"package.json": manifest}, LOCK)
             packages = json.loads(lock).get("packages", {})
         except (LockToolError, ValueError, AttributeError) as error:
             raise UnresolvableError(f"npm could not resolve package.json: {error}") from None

@@ -48,8 +48,19 @@ class NpmLocks:
     def _renewed(self, path: str, lock: bytes, manifest: bytes) -> bytes:
         _refuse_what_is_elsewhere(path, manifest)
         name = path.rpartition("/")[2]
-        version = _document(lock).get("lockfileVersion")
-        return self._npm.lock({"package.json": manifest, name: lock}, name, version if version in (1, 2, 3) else None)
+        return self._npm.lock({"package.json": manifest, name: lock}, name, *_form(_document(lock)))
+
+
+def _form(document: Mapping[str, Any]) -> list[str]:
+    """The options by which the lock stays as it was written, whatever this machine's npm is set up for."""
+    version, packages = document.get("lockfileVersion"), document.get("packages")
+    entries = [one for path, one in packages.items() if path] if isinstance(packages, dict) else []
+    has_addresses = any(isinstance(one, dict) and "resolved" in one for one in entries)
+    kept_version = [f"--lockfile-version={version}"] if version in (1, 2, 3) else []
+    return [
+        *kept_version,
+        *([f"--omit-lockfile-registry-resolved={str(not has_addresses).lower()}"] if entries else []),
+    ]
 
 
 def _is_hidden(path: str, files: Mapping[str, bytes]) -> bool:

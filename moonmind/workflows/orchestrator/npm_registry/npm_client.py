@@ -65,12 +65,11 @@ class NpmClient:
             raise IndexUnavailableError(f"the npm registry did not answer: {_cut(str(said or 'no reason given'))}")
         return answer
 
-    def lock(self, files: Mapping[str, bytes], lock: str, version: int | None) -> bytes:
-        """The lock file that npm makes for the files (by their base names) of one folder, in that form of lock file.
+    def lock(self, files: Mapping[str, bytes], lock: str, *form: str) -> bytes:
+        """The lock file that npm makes for the files (by their base names) of one folder; `form`: npm's options for it.
 
         Raises LockToolError, UnresolvableError, IndexUnavailableError.
         """
-        form = (f"--lockfile-version={version}",) if version else ()
         command = ("install", "--package-lock-only", "--ignore-scripts", "--no-audit", "--no-fund", *form)
         with tempfile.TemporaryDirectory(prefix="moonmind-npm-") as folder:
             scratch = Path(folder)

@@ -89,7 +89,7 @@ class PipPackageIndex:
         if contents is None or not allows(contents.requires_python, python):
             return None
         name = contents.name or distribution
-        return Release(name.lower(), str(found.version), contents.modules, releases)
+        return Release(name.lower(), str(found.version), contents.modules, releases, found.file.filename)
 
     def _read(self, file: ProjectFile) -> Contents | None:
         try:

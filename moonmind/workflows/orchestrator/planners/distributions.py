@@ -5,7 +5,8 @@ The rule, from the surest to the weakest:
 1. The instruction names one of those that the data knows or the import suggests: taken when it provides the import.
 2. What was seen or reviewed names one: it is taken when a release of it provides the module, the newest or, when that
    has it no more, the newest that has. When pip would have to build it, and exactly one of the others that several
-   sources name comes built and provides it too, that one is taken (`psycopg2-binary`).
+   sources name comes built and provides it too, that one is taken (`psycopg2-binary`). When the sources themselves name
+   several together (`opencv-python`, `opencv-python-headless`), a person chooses.
 3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
    import, and no distribution of the import's own name provides it as well.
 4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path. Names that
@@ -63,6 +64,8 @@ def candidates(wanted: Wanted) -> list[str]:
 
 def expected(wanted: Wanted) -> list[str]:
     """The distributions of which one provides the import if it is there at all: the sure ones, else all candidates."""
+    if owner := _owner_of(wanted):
+        return [owner]
     sure = _reviewed_choice(wanted)
     return [*([sure[1].choice] if sure[1].choice else []), *sure[1].others] if sure else candidates(wanted)
 
@@ -71,6 +74,8 @@ def choose(wanted: Wanted, asking: Asking, instruction: str = "") -> Chosen:
     """The distribution to add. Raises NoSafeEditError with the candidates, or what else a person would look at."""
     if named := _named_choice(wanted, asking, instruction):
         return named
+    if owner := _owner_of(wanted):
+        return _part_of(owner, wanted, asking)
     sure = _reviewed_choice(wanted)
     if sure and (chosen := _sure_choice(wanted, *sure, asking)):
         return chosen
@@ -93,24 +98,53 @@ def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | 
 
 def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) -> Chosen | None:
     choice = known.choice or ""
-    provided = _find(choice, wanted, asking)
+    provided = find_provided(choice, wanted, asking)
     if provided is None:
         _refuse_elsewhere(wanted, choice, asking)
         return None
     why = f"named by {', '.join(known.by)}"
     if _must_be_built(provided.release):
-        others = [other for name in known.also if (other := _find(name, wanted, asking))]
+        others = [other for name in known.also if (other := find_provided(name, wanted, asking))]
         built = [other for other in others if other.lost_in is None and not _must_be_built(other.release)]
         if len(built) == 1:
             source = f"named by several lists; {choice} provides it too, but would have to be built"
             return Chosen(built[0].release, _proof(built[0].release, path, source))
+    _refuse_open_choice(provided.release, known, wanted, asking)
     offers = () if known.is_named_for_the_index else asking.index.offers(choice, python=asking.python)
     if not known.is_named_for_the_index and (reason := doubt_about(provided.release, offers, now=asking.now)):
         raise NoSafeEditError(_shown(provided.release, wanted, reason))
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
 
 
-def _find(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
+def _owner_of(wanted: Wanted) -> str | None:
+    """The distribution that surely holds what the missing module is a part of: Python names a dotted module only when
+    what is above it could be imported, so the distribution is there, and nobody else's is looked for."""
+    if _reviewed_choice(wanted):
+        return None
+    parts, known = wanted.missing.split("."), known_names()
+    above = (".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
+    return next((known[path].choice for path in above if path in known and known[path].sure), None)
+
+
+def _part_of(owner: str, wanted: Wanted, asking: Asking) -> Chosen:
+    whole = find_release(owner, lambda release: _provides_whole(release, wanted), asking.index, python=asking.python)
+    if whole is None:
+        raise NoSafeEditError(
+            f"no release of {owner} that was looked at provides `{wanted.module}`: correct the import, or see what "
+            f"{owner}'s change log says of it"
+        )
+    return Chosen(whole.release, _proof(whole.release, wanted.module, f"{owner} holds what is above it"), whole.lost_in)
+
+
+def _refuse_open_choice(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> None:
+    """Builds of one project for different surroundings (`opencv-python-headless`): which is meant no import tells."""
+    found = [find_provided(name, wanted, asking) for name in known.variants]
+    others = [one.release for one in found if one is not None and one.lost_in is None]
+    if others:
+        raise NoSafeEditError(_several([release, *others], wanted))
+
+
+def find_provided(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
     """A release that provides the whole path; else the newest, when that has at least what is missing."""
     found = find_release(name, lambda release: _provides_enough(release, wanted), asking.index, python=asking.python)
     if found is not None:
@@ -167,8 +201,7 @@ def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownNam
     preferred = prefer(proven, asking.remembered, lambda release: release.name) if len(proven) > 1 else None
     proven = [preferred] if preferred else proven
     if len(proven) > 1:
-        shown = ", ".join(f"{release.name} {release.version}" for release in proven)
-        raise NoSafeEditError(f"several distributions provide `{wanted.module}`: {shown}. Name the right one")
+        raise NoSafeEditError(_several(proven, wanted))
     (release,) = proven
     if (reason := _doubt(release, wanted, asking, known)) is not None:
         raise NoSafeEditError(_shown(release, wanted, reason))
@@ -217,6 +250,11 @@ def _provides_enough(release: Release, wanted: Wanted) -> bool:
 
 def _provides_whole(release: Release, wanted: Wanted) -> bool:
     return wanted.module in release.modules or (wanted.name is not None and wanted.paths[0] in release.modules)
+
+
+def _several(releases: Iterable[Release], wanted: Wanted) -> str:
+    shown = ", ".join(f"{release.name} {release.version}" for release in releases)
+    return f"several distributions provide `{wanted.module}`: {shown}. Name the right one"
 
 
 def _shown(release: Release, wanted: Wanted, reason: str) -> str:

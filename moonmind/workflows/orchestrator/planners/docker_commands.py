@@ -5,9 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import dockerfiles as docker
+from moonmind.workflows.orchestrator.detectors import node_modules as node
 from moonmind.workflows.orchestrator.edits.dockerfile_text import Instruction
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
 from moonmind.workflows.orchestrator.planners.build_sites import Site, read_dockerfiles, site_of
@@ -19,6 +21,7 @@ from moonmind.workflows.orchestrator.planners.dockerfile_changes import (
     word_replaced,
     work_folder,
 )
+from moonmind.workflows.orchestrator.planners.node_files import explain_file
 from moonmind.workflows.orchestrator.planners.os_remedies import ground, program_edit
 
 PROGRAMS_OF_IMAGES: Mapping[str, tuple[str, ...]] = {
@@ -72,6 +75,14 @@ def correct_script(finding: Finding, planning: Planning) -> list[Edit]:
             new = posixpath.join(posixpath.dirname(old), meant)
             return word_replaced(planning.project, site.file, _starts(site), old, new, why)
     raise NoSafeEditError(f"{why}; {site.file} starts it in words that were not found")
+
+
+def correct_node_script(finding: Finding, planning: Planning) -> list[Edit]:
+    """The same for the file that a container starts Node with; what a module asks for is explained as Node's."""
+    if not finding.details.get("importer") and (finding.subject or "").startswith("/"):
+        with suppress(NoSafeEditError):
+            return correct_script(finding, planning)
+    return explain_file(finding, planning)
 
 
 def make_executable(finding: Finding, planning: Planning) -> list[Edit]:
@@ -167,6 +178,7 @@ def _brought(own: Sequence[Instruction], whole: str, site: Site, planning: Plann
 REMEDIES: Mapping[str, Remedy] = {
     docker.COMMAND_MISSING: correct_command,
     docker.SCRIPT_MISSING: correct_script,
+    node.FILE_MISSING: correct_node_script,
     docker.NOT_EXECUTABLE: make_executable,
     docker.INSTRUCTION_UNKNOWN: correct_instruction,
     docker.OS_PACKAGE_UNKNOWN: fetch_lists,

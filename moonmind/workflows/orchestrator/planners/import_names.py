@@ -16,13 +16,21 @@ from moonmind.workflows.orchestrator.planners.spelling import is_slip
 @dataclass(frozen=True, slots=True)
 class KnownName:
     """What the sources say of one import name. `sure`: what was seen or reviewed gives one clear answer; the rest are
-    hints. `also`: other distributions that several sources name, which may stand in for the choice."""
+    hints. `also`: other distributions that several sources name, which may stand in for the choice; `variants`: those
+    that several name together with it, so that a person has to choose.
+    """
 
     choice: str | None = None
     sure: bool = False
     by: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+
+    @property
+    def is_widely_known(self) -> bool:
+        """True when more than one source names the choice: most people who use the name mean that distribution."""
+        return self.sure and len(self.by) > 1
 
     @property
     def is_named_for_the_index(self) -> bool:
@@ -46,6 +54,7 @@ def known_names() -> dict[str, KnownName]:
             tuple(entry.get("by", ())),
             tuple(entry.get("others", ())),
             tuple(entry.get("also", ())),
+            tuple(entry.get("variants", ())),
         )
         for name, entry in json.loads(text)["names"].items()
     }

@@ -26,15 +26,32 @@ class Import:
 
 def unconditional_imports(source: bytes) -> list[Import]:
     """At the top level, neither below an `if` nor where a failed import is caught; none when it is no Python 3."""
+    return list(_of(_statements(source)))
+
+
+def defined_names(source: bytes) -> frozenset[str]:
+    """What the file itself makes at its top level: functions, classes, plain assignments; not what it imports."""
+    found: set[str] = set()
+    for node in _statements(source):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found.add(name)
+            case ast.Assign(targets=targets):
+                found |= {one.id for one in targets if isinstance(one, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                found.add(name)
+    return frozenset(found)
+
+
+def _statements(source: bytes) -> list[ast.stmt]:
     if len(source) > LONGEST:
         return []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a service's odd escapes are its own affair
-            tree = ast.parse(source)
+            return ast.parse(source).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    return list(_of(tree.body))
 
 
 def _of(body: Sequence[ast.stmt]) -> Iterator[Import]:

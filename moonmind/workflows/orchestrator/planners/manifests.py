@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.markers import Marker
@@ -60,19 +60,19 @@ def listed_in(project: Project, path: str) -> list[Listed]:
     return list(_listed(project, path, binding=True, seen=set()))
 
 
-def explain_listed(distribution: str, listed: list[Listed], python: str | None) -> str | None:
+def explain_listed(distribution: str, listed: Sequence[Listed], python: str | None) -> str | None:
     """Why the module can be missing although its distribution is listed; None when it is not listed."""
     wanted = canonicalize_name(distribution)
     found = [one for one in listed if one.binding and canonicalize_name(one.requirement.name) == wanted]
     if not found:
         return None
-    excluded = [one for one in found if not _applies(one.requirement.marker, python)]
+    excluded = [one for one in found if not applies(one.requirement.marker, python)]
     if len(excluded) == len(found):
         return f"{found[0].file} lists `{found[0].requirement}`, but its marker leaves it out here: change the marker"
     return f"{found[0].file} already lists `{found[0].requirement}`, so what runs was built before: rebuild the service"
 
 
-def specifier(listed: list[Listed], name: str, version: str, *, below: str | None = None) -> str | None:
+def specifier(listed: Sequence[Listed], name: str, version: str, *, below: str | None = None) -> str | None:
     """How the version is written, the way the file's other lines are: pinned, with a lower bound, or bare; `below`: the
     version from which on it must not be.
 
@@ -89,6 +89,14 @@ def specifier(listed: list[Listed], name: str, version: str, *, below: str | Non
     return ",".join(bounds) or None
 
 
+def pin_below(one: Listed, version: str, below: str) -> str:
+    """How a listed distribution is kept below a version, in the way it is listed: another pin, or an upper bound."""
+    if _style(one.requirement) == "==":
+        return f"=={version}"
+    lower = [str(part) for part in one.requirement.specifier if part.operator in (">=", ">", "!=")]
+    return ",".join([*sorted(lower), f"<{below}"])
+
+
 def _style(requirement: Requirement) -> str:
     operators = {one.operator for one in requirement.specifier}
     if operators & {"==", "==="}:
@@ -98,7 +106,8 @@ def _style(requirement: Requirement) -> str:
     return ">=" if operators else ""
 
 
-def _applies(marker: Marker | None, python: str | None) -> bool:
+def applies(marker: Marker | None, python: str | None) -> bool:
+    """True when a line with that marker counts on that Python ("3.11"; None: ours)."""
     environment = {"python_version": python, "python_full_version": f"{python}.0"} if python else {}
     return marker is None or marker.evaluate({"extra": "", **environment})
 

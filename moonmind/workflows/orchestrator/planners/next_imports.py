@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from moonmind.workflows.orchestrator.planners import Project
@@ -28,19 +28,33 @@ class Place:
     statement: Import
 
 
-def next_imports(frames: Iterable[str], project: Project) -> list[Place]:
+def importing_file(frames: Sequence[str], project: Project) -> str | None:
+    """The workspace's file whose loading failed, None when it is not known."""
+    reached = _frames_within(frames[-1:], frozenset(project.python_files))
+    return reached[0][0] if reached else None
+
+
+def failed_import(frames: Sequence[str], missing: str, project: Project) -> Import | None:
+    """The import that failed, as the workspace's own file has it; None when that file is not there or says another."""
+    if not frames or not (reached := _frames_within(frames[-1:], frozenset(project.python_files))):
+        return None
+    ((file, line),) = reached
+    statements = unconditional_imports(project.read(file) or b"")
+    return next((one for one in statements if one.line == line and _is_of(one, missing)), None)
+
+
+def next_imports(frames: Iterable[str], missing: str, project: Project) -> list[Place]:
     """Imports of what is not the service's own, in the order in which they come; each dotted path once.
 
-    `frames`: "path:line" of the files that were being loaded, the outermost first.
+    `frames`: "path:line" of the files that were being loaded, the outermost first, with the import of `missing` last.
     """
     files = frozenset(project.python_files)
     waiting: deque[tuple[str, int]] = deque(reversed(_frames_within(frames, files)))
     loaded = {file for file, _ in waiting}
     found: dict[tuple[str, str | None], Place] = {}
     while waiting:
-        file, after = waiting.popleft()
-        source = project.read(file) or b""
-        for statement in (one for one in unconditional_imports(source) if one.line > after):
+        file, reached = waiting.popleft()
+        for statement in _still_to_come(unconditional_imports(project.read(file) or b""), reached, missing):
             own = list(_own_files(statement, file, files))
             if not own and not statement.level:
                 found.setdefault((statement.module, statement.name), Place(file, statement))
@@ -75,6 +89,17 @@ def _frames_within(frames: Iterable[str], files: frozenset[str]) -> list[tuple[s
         if (found := _FRAME.match(frame)) and (file := workspace_file(found["file"], files)):
             reached[file] = max(reached.get(file, 0), int(found["line"]))
     return list(reached.items())
+
+
+def _still_to_come(statements: Sequence[Import], reached: int, missing: str) -> list[Import]:
+    """What stands below the line, and on it behind the import that failed."""
+    on_the_line = [one for one in statements if one.line == reached]
+    failed = next((place for place, one in enumerate(on_the_line) if _is_of(one, missing)), len(on_the_line))
+    return [*on_the_line[failed + 1 :], *(one for one in statements if one.line > reached)]
+
+
+def _is_of(statement: Import, missing: str) -> bool:
+    return not statement.level and f"{statement.module}.".startswith(f"{missing}.")
 
 
 def _common_end(path: str, file: str) -> int:

@@ -15,6 +15,7 @@ from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import node_modules as node
 from moonmind.workflows.orchestrator.edits.package_json import DEVELOPMENT, RUNTIME
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project, Remedy
+from moonmind.workflows.orchestrator.planners.node_files import in_workspace
 from moonmind.workflows.orchestrator.planners.node_images import leaves_out_development, node_of
 from moonmind.workflows.orchestrator.planners.node_manifest import NodeManifest, read_manifest
 from moonmind.workflows.orchestrator.planners.node_releases import choose_version
@@ -32,6 +33,7 @@ YOUNGEST = 90
 YEAR = 365
 
 _PLAIN = re.compile(r"^(?:@[a-z0-9][a-z0-9._-]*/)?[a-z0-9][a-z0-9._-]*$")
+_SOURCE = re.compile(r"(?:/index)?\.[cm]?[jt]sx?$")
 _OWN_CONFIGURATION = ("tsconfig.json", "jsconfig.json")
 
 
@@ -39,7 +41,7 @@ def add_package(finding: Finding, planning: Planning) -> list[Edit]:
     """The package that is proven to be the one that is missing. Raises NoSafeEditError, IndexUnavailableError."""
     name, package = finding.subject or "", finding.details.get("package", "")
     _refuse_builtin(name, finding)
-    _refuse_own(name, package, planning.project)
+    _refuse_own(name, package, finding.details.get("importer", ""), planning.project)
     manifest = read_manifest(planning.project)
     if already := _listed(package, manifest, planning.project):
         return already
@@ -66,7 +68,7 @@ def _refuse_builtin(name: str, finding: Finding) -> None:
     raise NoSafeEditError(f"`{name}` is a module of Node itself, never a package: look at how the program is started")
 
 
-def _refuse_own(name: str, package: str, project: Project) -> None:
+def _refuse_own(name: str, package: str, importer: str, project: Project) -> None:
     top = name.partition("/")[0]
     if name.startswith("#"):
         raise NoSafeEditError(f"`{name}` is an alias that package.json's `imports` has to define")
@@ -81,8 +83,9 @@ def _refuse_own(name: str, package: str, project: Project) -> None:
             "or write a relative path"
         )
     folders = {path.rpartition("/")[0].rpartition("/")[2] for path in project.files if "/" in path}
-    own = next((path for path in project.files if _is_own(name, path)), None)
-    if own or (top in folders and "/" in name and package not in established()):
+    own = _own_file(name, importer, project)
+    is_known = package in established() and top not in BY_CUSTOM
+    if not is_known and (own or (top in folders and "/" in name)):
         raise NoSafeEditError(
             f"`{name}` is the project's own{f' ({own})' if own else ''}: write a relative path, or set the base folder "
             "for the program that runs it"
@@ -91,9 +94,11 @@ def _refuse_own(name: str, package: str, project: Project) -> None:
         raise NoSafeEditError(f"`{top}` is what programs call a module of their own; no package is looked up for it")
 
 
-def _is_own(name: str, path: str) -> bool:
-    stem = re.sub(r"(?:/index)?\.[cm]?[jt]sx?$", "", path)
-    return stem in (name, f"src/{name}", f"app/{name}", f"lib/{name}")
+def _own_file(name: str, importer: str, project: Project) -> str | None:
+    """The project's file that a bare name would mean from some base folder; never the file that asks."""
+    stems = (name, f"src/{name}", f"app/{name}", f"lib/{name}")
+    asking = in_workspace(importer, project.files)
+    return next((path for path in project.files if path != asking and _SOURCE.sub("", path) in stems), None)
 
 
 def _alias(name: str, project: Project) -> str | None:

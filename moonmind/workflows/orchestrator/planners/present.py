@@ -17,6 +17,9 @@ from moonmind.workflows.orchestrator.planners.statements import Wanted
 from moonmind.workflows.orchestrator.planning_ports import UnresolvableError
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError
 
+TELLING = 4
+"""Letters of a distribution's name that are no accident inside a module's name."""
+
 LOCKS = ("uv.lock", "poetry.lock")
 
 
@@ -43,7 +46,7 @@ def is_present(wanted: Wanted, present: Iterable[str]) -> bool:
     if any(known_names().get(path, KnownName()).sure for path in wanted.paths):
         return False
     top = _letters(wanted.missing)
-    return any(top in _letters(name) or _letters(name) in top for name in names)
+    return any(top in name or (len(name) >= TELLING and name in top) for name in map(_letters, names))
 
 
 def _locked(content: bytes) -> list[str]:

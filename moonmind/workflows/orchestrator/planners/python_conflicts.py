@@ -1,7 +1,9 @@
 """Pins that contradict each other: the smallest change of the service's own lines with which everything resolves.
 
 The rule: one line is changed, never two. Each line that the tool's explanation speaks of is freed, first within its own
-major, and the resolver says which version would come; of the lines with which the manifest resolves the best is taken:
+major, then within the nearest ones, and the resolver says which version would come: what the other line needs may be an
+open bound, and its newest release far ahead of what both were used with. Of the lines with which the manifest resolves
+the best is taken:
 
 1. one that stays within its major before one that leaves it;
 2. one that is raised before one that is lowered (a requirement is a lower bound far more often than an upper one, and
@@ -27,8 +29,8 @@ from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, 
 from moonmind.workflows.orchestrator.planners.manifests import Listed, choose_manifest, listed_in
 from moonmind.workflows.orchestrator.planners.pins import resolve_with, rewritten
 
-TRIED = 8
-"""Lines that are tried; each costs the resolver two questions at most."""
+TRIED = 6
+"""Lines that are tried; each costs the resolver five questions at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +95,11 @@ def _changes(lines: Sequence[Listed], planning: Planning) -> Iterator[Change]:
 
 
 def _freed(old: SpecifierSet) -> list[str]:
-    """What a line may admit while it is tried: its own major first, then everything."""
+    """What a line may admit while it is tried: its own major, the next, the one before, at last anything."""
     if (base := base_of(old)) is None:
         return [">=0"]
-    return [f">={base.major},<{base.major + 1}", ">=0"]
+    majors = [base.major, base.major + 1, base.major - 1]
+    return [*(f">={major},<{major + 1}" for major in majors if major >= 0), ">=0"]
 
 
 def base_of(old: SpecifierSet) -> Version | None:

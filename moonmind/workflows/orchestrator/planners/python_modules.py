@@ -9,27 +9,21 @@ from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError, Remedy
-from moonmind.workflows.orchestrator.planners.distributions import Asking, Chosen, choose, expected
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
-from moonmind.workflows.orchestrator.planners.manifests import (
-    Listed,
-    Manifest,
-    choose_manifest,
-    explain_listed,
-    listed_in,
-    specifier,
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners.distributions import Asking, choose, expected
+from moonmind.workflows.orchestrator.planners.listed_modules import explain_or_pin
+from moonmind.workflows.orchestrator.planners.manifests import Listed, Manifest, choose_manifest, listed_in, specifier
+from moonmind.workflows.orchestrator.planners.never_fetched import (
+    is_known_elsewhere,
+    refuse_own_and_standard,
+    refuse_slip_of_listed,
 )
-from moonmind.workflows.orchestrator.planners.next_imports import Place, next_imports
+from moonmind.workflows.orchestrator.planners.next_imports import Place, failed_import, importing_file, next_imports
 from moonmind.workflows.orchestrator.planners.own_modules import OwnModules, own_modules
 from moonmind.workflows.orchestrator.planners.present import distributions_present, is_present
-from moonmind.workflows.orchestrator.planners.spelling import is_near, is_slip
-from moonmind.workflows.orchestrator.planners.standard_library import (
-    explain_standard,
-    is_standard,
-    standard_name_meant,
-)
+from moonmind.workflows.orchestrator.planners.standard_library import is_standard
 from moonmind.workflows.orchestrator.planners.statements import Wanted, wanted
+from moonmind.workflows.orchestrator.ports import Release
 
 MOST_ADDED = 20
 """Further imports that are looked up for one failure; a service that lacks more was never installed."""
@@ -45,51 +39,62 @@ class _Service:
     own: OwnModules
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    edit: Edit
+    release: Release
+
+
 def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
     """The distribution that is proven to provide the module, and those of what would be missing next; what is doubtful
     about the latter is said with the first. Raises NoSafeEditError, IndexUnavailableError."""
     project = planning.project
     own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
-    needed = wanted(finding)
-    _refuse_own_and_standard(needed.missing, own)
+    needed = _wanted(finding, planning)
+    refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
     manifest = choose_manifest(project)
     service = _Service(planning, manifest, listed_in(project, manifest.root), own)
-    first = _chosen(needed, service)
-    edits = [_edit(needed, first, service)]
+    first = _answer(needed, service)
     further, doubts = _further(finding, first, service)
-    reason = " ".join([f"{edits[0].reason}.", *doubts]) if doubts else edits[0].reason
-    return [edits[0].model_copy(update={"reason": reason}), *further]
+    reason = " ".join([f"{first.edit.reason}.", *doubts]) if doubts else first.edit.reason
+    return [first.edit.model_copy(update={"reason": reason}), *further]
 
 
-def _further(finding: Finding, first: Chosen, service: _Service) -> tuple[list[Edit], list[str]]:
+def _wanted(finding: Finding, planning: Planning) -> Wanted:
+    """From the statement as the log shows it, or as the service's file has it: a log shows its first line at most."""
+    shown = wanted(finding)
+    if shown.name is not None:
+        return shown
+    statement = failed_import(python.frames_of(finding), shown.missing, planning.project)
+    return Wanted(shown.missing, statement.module, statement.name) if statement else shown
+
+
+def _further(finding: Finding, first: _Answer, service: _Service) -> tuple[list[Edit], list[str]]:
     """Edits for the imports that come next and are missing too, and what is said of those that get none."""
-    chosen = [first]
-    edits: list[Edit] = []
+    answers = [first]
     doubts: list[str] = []
     for place in _missing_next(finding, service)[:MOST_ADDED]:
         needed = _wanted_at(place)
-        if any(needed.module in one.release.modules for one in chosen):
+        if any(set(needed.paths[:2]) & one.release.modules for one in answers):
             continue
         where = f"{place.file}:{place.statement.line}"
         try:
-            _refuse_own_and_standard(needed.missing, service.own)
-            one = _chosen(needed, service)
+            refuse_own_and_standard(needed, service.own, service.planning.project, place.file)
+            answer = _answer(needed, service)
         except NoSafeEditError as error:
             doubts.append(f"`{needed.module}` ({where}) will be missing next: {error}.")
             continue
-        if canonicalize_name(one.release.name) not in {canonicalize_name(other.release.name) for other in chosen}:
-            edit = _edit(needed, one, service)
-            edits.append(edit.model_copy(update={"reason": f"{where} imports it next: {edit.reason}"}))
-        chosen.append(one)
-    return edits, list(dict.fromkeys(doubts))
+        reason = f"{where} imports it next: {answer.edit.reason}"
+        answers.append(_Answer(answer.edit.model_copy(update={"reason": reason}), answer.release))
+    edits = {canonicalize_name(one.edit.name or ""): one.edit for one in reversed(answers)}
+    return [edit for edit in reversed(edits.values()) if edit is not first.edit], list(dict.fromkeys(doubts))
 
 
 def _missing_next(finding: Finding, service: _Service) -> list[Place]:
     """Imports that are neither Python's, nor the service's own, nor there."""
     planning = service.planning
-    places = [
-        place for place in next_imports(python.frames_of(finding), planning.project) if _is_foreign(place, service)
-    ]
+    coming = next_imports(python.frames_of(finding), finding.subject or "", planning.project)
+    places = [place for place in coming if _is_foreign(place, service)]
     if not places:
         return []
     present = distributions_present(planning, service.manifest, service.listed)
@@ -97,11 +102,10 @@ def _missing_next(finding: Finding, service: _Service) -> list[Place]:
 
 
 def _is_foreign(place: Place, service: _Service) -> bool:
-    module = place.statement.module
-    known = _is_known(module)
-    return not is_standard(module, service.planning.facts.python) and not service.own.where(
-        module, known_elsewhere=known
-    )
+    needed = _wanted_at(place)
+    known = is_known_elsewhere(needed, service.own, service.planning.project, place.file)
+    is_own = service.own.where(needed.missing, known_elsewhere=known)
+    return not is_own and not is_standard(needed.missing, service.planning.facts.python)
 
 
 def _wanted_at(place: Place) -> Wanted:
@@ -109,63 +113,25 @@ def _wanted_at(place: Place) -> Wanted:
     return Wanted(statement.module.partition(".")[0], statement.module, statement.name)
 
 
-def _chosen(needed: Wanted, service: _Service) -> Chosen:
-    _refuse_slip_of_listed(needed.missing, service.listed)
-    planning = service.planning
-    for name in expected(needed):
-        if reason := explain_listed(name, list(service.listed), planning.facts.python):
-            raise RebuildFirstError(f"`{needed.missing}` is missing, yet {reason}")
+def _answer(needed: Wanted, service: _Service) -> _Answer:
+    planning, listed = service.planning, service.listed
+    refuse_slip_of_listed(needed.missing, listed)
     asking = Asking(planning.knowledge.index, planning.facts.python, planning.now, planning.remembered)
-    return choose(needed, asking, planning.instruction)
-
-
-def _edit(needed: Wanted, chosen: Chosen, service: _Service) -> Edit:
+    for name in expected(needed):
+        if pin := explain_or_pin(name, needed, listed, planning.facts, asking):
+            return _Answer(*pin)
+    chosen = choose(needed, asking, planning.instruction)
     release = chosen.release
     lost = f"; {chosen.lost_in} has it no more" if chosen.lost_in else ""
-    return Edit(
+    edit = Edit(
         kind="requirement_add",
         file=service.manifest.target,
         name=release.name,
-        version=specifier(list(service.listed), release.name, release.version, below=chosen.lost_in),
+        version=specifier(listed, release.name, release.version, below=chosen.lost_in),
         reason=f"`{needed.missing}` is missing; {chosen.proof}{lost}",
         proof=f"{chosen.proof}{lost}",
     )
-
-
-def _is_known(module: str) -> bool:
-    return known_names().get(module.partition(".")[0], KnownName()).sure
-
-
-def _refuse_own_and_standard(module: str, own: OwnModules) -> None:
-    """What must never be asked of an index, checked before anything is."""
-    known = _is_known(module)
-    if place := own.where(module, known_elsewhere=known):
-        raise NoSafeEditError(
-            f"`{module}` belongs to the service itself ({place}): it is not copied into the image, or the program "
-            "starts in another folder, or the module has another name"
-        )
-    if reason := explain_standard(module):
-        raise NoSafeEditError(reason)
-    if not known and (meant := own.meant(module)):
-        raise NoSafeEditError(f"`{module}` looks like a misspelling of the service's own `{meant}`: correct the import")
-    if not known and (meant := standard_name_meant(module)):
-        raise NoSafeEditError(
-            f"`{module}` looks like a misspelling of the standard library's `{meant}`: correct the import"
-        )
-
-
-def _refuse_slip_of_listed(module: str, listed: Sequence[Listed]) -> None:
-    """A squatter's distribution holds the misspelt module, so being seen in the index proves nothing here."""
-    if _is_known(module):
-        return
-    top = module.partition(".")[0]
-    for one in listed:
-        name = one.requirement.name.lower().replace("-", "_")
-        if is_slip(top, name) or (is_near(top, name) and not top.startswith(name)):
-            raise NoSafeEditError(
-                f"`{module}` looks like a misspelling of `{one.requirement.name}`, which {one.file} lists: "
-                "correct the import"
-            )
+    return _Answer(edit, release)
 
 
 REMEDIES: Mapping[str, Remedy] = {python.MODULE_MISSING: add_distribution}

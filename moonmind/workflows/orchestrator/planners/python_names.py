@@ -8,9 +8,9 @@ The rule: the distribution that lacks the name is held to the newest release tha
   may be better in the long run, and changes what the service itself is written against. The reason says who asked.
 - Nothing is held back across what the service lists unless the whole manifest resolves with it.
 
-A release counts only when its own source shows the name (`PackageIndex.names`, `Release.modules`); a module that makes
-its names at run time shows nothing. A newer release of the same major is preferred (the pin is too old), then any
-newer one, then the newest older one. Where the present release needs no build, one that would is no candidate.
+A release counts only when its own source shows the name (`PackageIndex.names`, `Release.modules`); what a module makes
+at run time does not show. A newer release of the same major is preferred (the pin is too old), then any newer one, then
+the newest older one; releases that would have to be built come last.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from moonmind.workflows.orchestrator.planners.import_names import KnownName, kno
 from moonmind.workflows.orchestrator.planners.installed import distribution_of, need_present, present_versions
 from moonmind.workflows.orchestrator.planners.own_modules import own_modules
 from moonmind.workflows.orchestrator.planners.pins import Pin, next_series, pin
-from moonmind.workflows.orchestrator.planners.series import newest_holding, version_of, versions
+from moonmind.workflows.orchestrator.planners.series import newest_holding, versions
 from moonmind.workflows.orchestrator.planners.standard_library import was_standard
 
 EXPLAINED: Mapping[str, str] = {
@@ -97,8 +97,9 @@ def _restore(lacking: Lacking, planning: Planning) -> list[Edit]:
             f"{lacking.distribution} {lacking.now}, which is installed, has {lacking.what}: what runs was built "
             "before, or another file of that name comes first on the module path; rebuild the service"
         )
-    candidates = _candidates(lacking, planning)
-    found = _newest_with(lacking, candidates, planning)
+    offers = planning.knowledge.index.offers(lacking.distribution, python=planning.facts.python)
+    wheels, others = versions(offers, wheels=True), versions(offers)
+    found = _newest_with(lacking, wheels, planning) or _newest_with(lacking, _without(others, wheels), planning)
     if found is None:
         raise NoSafeEditError(
             f"no release of {lacking.distribution} that this Python can install is seen to have {lacking.what}: "
@@ -106,17 +107,15 @@ def _restore(lacking: Lacking, planning: Planning) -> list[Edit]:
         )
     proof = f"{lacking.distribution} {found} has {lacking.what}, {lacking.now} has not (seen in the index's files)"
     asked = f"`{lacking.importer}` asks for it" if lacking.importer else "the service asks for it"
-    below = _below(found, candidates) if found < lacking.now else None
+    below = _below(found, others) if found < lacking.now else None
     reason = (
         f"{lacking.distribution} {lacking.now} has no {lacking.what} ({asked}); {found} is the newest seen to have it"
     )
     return pin(Pin(lacking.distribution, found, reason, proof, below), planning, present_versions(planning))
 
 
-def _candidates(lacking: Lacking, planning: Planning) -> list[Version]:
-    offers = planning.knowledge.index.offers(lacking.distribution, python=planning.facts.python)
-    has_wheel = any(one.wheel and one.installable for one in offers if version_of(one) == lacking.now)
-    return [one for one in versions(offers, wheels=has_wheel) if one != lacking.now]
+def _without(found: Sequence[Version], those: Sequence[Version]) -> list[Version]:
+    return [one for one in found if one not in those]
 
 
 def _newest_with(lacking: Lacking, candidates: Sequence[Version], planning: Planning) -> Version | None:
@@ -142,7 +141,9 @@ def _has(lacking: Lacking, version: Version, planning: Planning) -> bool | None:
     if lacking.module not in release.modules:
         return False
     names = index.names(lacking.distribution, str(version), lacking.module, python=python)
-    return None if names is None else lacking.name in names
+    if names is None or (lacking.name not in names and "*" in names):
+        return None
+    return lacking.name in names
 
 
 def _below(found: Version, candidates: Sequence[Version]) -> str:

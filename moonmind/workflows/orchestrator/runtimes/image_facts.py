@@ -54,7 +54,11 @@ def image_facts(commands: ComposeCommands, execute: Execute, image: str, *, own:
 
 def _facts(look: Callable[[Sequence[str]], Entries], environment: Mapping[str, str], own: bool) -> ServiceFacts:
     folders = list(_environments(environment))[:ENVIRONMENTS_LIMIT]
-    seen = look([*_OS_RELEASES, *_PYTHONS, *_NODE_HEADERS, *(f"{folder}/pyvenv.cfg" for folder in folders)])
+    untold = (  # each look costs the engine a tenth of a second
+        *(() if "PYTHON_VERSION" in environment else _PYTHONS),
+        *(() if "NODE_VERSION" in environment else _NODE_HEADERS),
+    )
+    seen = look([*_OS_RELEASES, *untold, *(f"{folder}/pyvenv.cfg" for folder in folders)])
     folder, python = _python(seen, folders, environment)
     return ServiceFacts(
         python=python,

@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from moonmind.config.places import ServicePlace, supervisor_config
 from moonmind.schemas.service_profile import ProcessRuntime
 from moonmind.schemas.workflow_models import ServiceFacts, ServiceState
 from moonmind.workflows.orchestrator.commands import ProcessCommands
+from moonmind.workflows.orchestrator.edits import requirements_txt
 from moonmind.workflows.orchestrator.ports import (
     CommandResult,
     EngineUnavailableError,
@@ -26,8 +27,14 @@ from moonmind.workflows.orchestrator.ports import (
     RestorePoint,
     StepFailedError,
 )
+from moonmind.workflows.orchestrator.python_commands import UvCommands
+from moonmind.workflows.orchestrator.runtimes.environments import read_environment
 
 LOG_BYTES = 256 * 1024
+REASON_LIMIT = 500
+"""Characters of what failed that go into the step's reason; the log has it all."""
+SOURCES = "sources"
+"""The copy of the workspace while it is built, beside the environments."""
 STATUS_LINE = re.compile(r"^(?P<program>\S+)\s+(?P<state>[A-Z]+)\b(?:\s+pid (?P<pid>\d+))?", re.MULTILINE)
 STATUSES: Mapping[str, Literal["running", "starting", "exited", "restarting"]] = {
     "RUNNING": "running",
@@ -45,11 +52,13 @@ ENDED_ITSELF = ("spawn error", "abnormal termination")
 
 @dataclass(frozen=True, slots=True)
 class SupervisedService:
-    """Adapter of `ports.Runtime` for `runtime = "process"`. `workspace` is absolute."""
+    """Adapter of `ports.Runtime` for `runtime = "process"`. `workspace` is absolute; `uv` is made when it is needed,
+    since pip is asked for its settings then."""
 
     place: ServicePlace
     workspace: Path
     profile: ProcessRuntime
+    uv: Callable[[], UvCommands]
 
     def observe(self, execute: Execute) -> ServiceState:
         """supervisor counts no restarts; `instance`, the pid, tells of each."""
@@ -69,8 +78,8 @@ class SupervisedService:
             return ""
 
     def facts(self, execute: Execute) -> ServiceFacts:
-        """Nothing yet."""
-        return ServiceFacts()
+        """What the current environment says of itself, read from its files' names."""
+        return read_environment(self.place.current)
 
     def check(self, execute: Execute) -> None:
         """Nothing to refuse: what is built and started is in the profile, which an admin wrote."""
@@ -91,8 +100,9 @@ class SupervisedService:
         number = str(max((int(name) for name in self._numbers()), default=0) + 1)
         environment = self.place.venvs / number
         self.place.venvs.mkdir(parents=True, exist_ok=True)
-        _need(execute(self._commands.make_environment(environment)), "build_failed", "making the environment")
-        _need(execute(self._commands.install(self.profile.install, environment)), "build_failed", "pip")
+        made = execute(self.uv().make_environment(self.profile.python or sys.executable, environment))
+        _need(made, "build_failed", "making the environment")
+        self._install(execute, environment)
         self._switch(execute, number, "build_failed")
 
     def restart(self, execute: Execute) -> None:
@@ -130,11 +140,30 @@ class SupervisedService:
         except FileNotFoundError:
             raise EngineUnavailableError(f"{self.place.name} has no port yet: `moonmind up` chooses one") from None
 
+    def _install(self, execute: Execute, environment: Path) -> None:
+        """A project's folder is installed from a copy: its build leaves `build/` and `*.egg-info` where it works."""
+        what = self.profile.install
+        if PurePosixPath(what).suffix:
+            hashed = self._is_hashed(what)
+            _need(execute(self.uv().install(what, environment, self.workspace, hashed=hashed)), "build_failed", "uv")
+            return
+        copy = environment.with_name(SOURCES)
+        execute(self._commands.remove(copy))
+        _need(execute(self._commands.copy_sources(copy)), "build_failed", "copying the workspace")
+        done = execute(self.uv().install(what, environment, copy, hashed=False))
+        execute(self._commands.remove(copy))
+        _need(done, "build_failed", "uv")
+
+    def _is_hashed(self, what: str) -> bool:
+        try:
+            return requirements_txt.parse((self.workspace / what).read_bytes()).is_hashed
+        except OSError:
+            return False  # uv says what is wrong with it
+
     @property
     def _commands(self) -> ProcessCommands:
         return ProcessCommands(
             python=sys.executable,
-            base=self.profile.python or sys.executable,
             config=supervisor_config(self.place.home),
             program=self.place.program,
             workspace=self.workspace,
@@ -167,7 +196,7 @@ def _need(result: CommandResult, code: str, what: str) -> None:
     if result.timed_out:
         raise StepFailedError(code, f"{what} took too long")
     if not result.ok:
-        raise StepFailedError(code, f"{what} ended with {result.exit_code}: {_last_line(result)}")
+        raise StepFailedError(code, f"{what} ended with {result.exit_code}: {_reason(result)}")
 
 
 def _refusal(result: CommandResult, program: str, code: str) -> StepFailedError:
@@ -180,6 +209,12 @@ def _refusal(result: CommandResult, program: str, code: str) -> StepFailedError:
         return StepFailedError(code, _last_line(result))
     said = "no answer in time" if result.timed_out else _last_line(result)
     return EngineUnavailableError(f"the supervisor does not answer (is `moonmind up` running?): {said}")
+
+
+def _reason(result: CommandResult) -> str:
+    """uv's error with its causes, else the last line."""
+    error = result.output.rpartition("error: ")[2] if "error: " in result.output else ""
+    return " ".join(error.split())[:REASON_LIMIT] or _last_line(result)
 
 
 def _last_line(result: CommandResult) -> str:

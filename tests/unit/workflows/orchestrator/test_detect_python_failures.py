@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import pytest
 
 from moonmind.schemas.workflow_models import Finding, LogSource
-from moonmind.workflows.orchestrator.detectors import detect
+from moonmind.workflows.orchestrator.detectors import (
+    detect,
+    python_abi,
+    python_builds,
+    python_extras,
+    python_names,
+    python_packaging,
+)
+from moonmind.workflows.orchestrator.detectors.lines import read_lines
 from moonmind.workflows.orchestrator.detectors.python_abi import NUMPY, SIZE_CHANGED, SYMBOL
 from moonmind.workflows.orchestrator.detectors.python_builds import BUILD_FAILED
 from moonmind.workflows.orchestrator.detectors.python_extras import EXTRA_MISSING
@@ -197,7 +205,7 @@ def test_a_project_that_wants_another_python() -> None:
         (
             "  × Failed to build `pycocotools==2.0.0`\n"
             + traceback(
-                "/root/.cache/builds-v0/.tmpX/site-packages/setuptools/build_meta.py",
+                "/srv/cache/builds-v0/.tmpX/site-packages/setuptools/build_meta.py",
                 raised="ModuleNotFoundError: No module named 'numpy'",
             ),
             BUILD_MODULE_MISSING,
@@ -271,6 +279,8 @@ def test_other_failures_ask_for_nothing(log: str) -> None:
 )
 def test_a_hostile_line_costs_no_time(line: str) -> None:
     log = f"The conflict is caused by:\n{(line + chr(10)) * 50}version solving failed\n"
-    started = perf_counter()
-    detect([LogSource(name="log", text=log)])
-    assert perf_counter() - started < 2
+    lines = list(read_lines(LogSource(name="log", text=log)))
+    started = process_time()
+    for module in (python_abi, python_builds, python_extras, python_names, python_packaging):
+        module.find(lines)
+    assert process_time() - started < 1

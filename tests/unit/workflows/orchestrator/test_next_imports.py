@@ -20,6 +20,7 @@ INDEX = (
     release("redis", modules=("redis",)),
     release("requests", modules=("requests",)),
     release("google-cloud-storage", modules=("google.cloud.storage",)),
+    release("celery"),
     release("brandnew", releases=1),
 )
 
@@ -51,7 +52,7 @@ def names(proposal: Proposal) -> list[str | None]:
 
 
 def paths(given: Project, *frames: str) -> list[str]:
-    return [place.statement.module for place in next_imports(frames, given)]
+    return [place.statement.module for place in next_imports(frames, "failed", given)]
 
 
 APP = "import os\nimport yaml\nimport redis\nfrom requests import get\n"
@@ -90,6 +91,47 @@ def test_several_names_of_one_namespace_are_several_distributions() -> None:
     app = "import yaml\nfrom google.cloud import storage\n"
     proposal = proposed(failure("yaml", ("/app/app.py", 1, "<module>")), project({"app.py": app}))
     assert names(proposal) == ["pyyaml", "google-cloud-storage"]
+
+
+def test_a_statement_over_several_lines_is_read_from_the_services_own_file() -> None:
+    app = "from google.cloud import (\n    storage,\n)\nimport redis\n"
+    finding = failure("google", ("/app/app.py", 1, "<module>"), statement="from google.cloud import (")
+    assert names(proposed(finding, project({"app.py": app}))) == ["google-cloud-storage", "redis"]
+
+
+def test_what_stands_behind_the_failed_import_on_its_line_comes_next_too() -> None:
+    app = "import json, yaml, redis\n"
+    finding = failure("yaml", ("/app/app.py", 1, "<module>"), statement="import json, yaml, redis")
+    assert names(proposed(finding, project({"app.py": app}))) == ["pyyaml", "redis"]
+
+
+@pytest.mark.parametrize(
+    ("files", "importer", "statement", "name"),
+    [
+        ({"shop/celery.py": "from celery import Celery\n"}, "shop/celery.py", "from celery import Celery", "celery"),
+        (
+            {"shop/celery.py": "app = None\n", "shop/jobs.py": "from celery import shared_task\n"},
+            "shop/jobs.py",
+            "from celery import shared_task",
+            "celery",
+        ),
+        (
+            {"shop/celery.py": "app = None\n", "shop/jobs.py": "from celery import app\n"},
+            "shop/jobs.py",
+            "from celery import app",
+            None,
+        ),
+        ({"shop/celery.py": "", "shop/jobs.py": "import celery\n"}, "shop/jobs.py", "import celery", None),
+        ({"shop/celery.py": "", "jobs.py": "import celery\n"}, "jobs.py", "import celery", "celery"),
+        ({"celery.py": "", "jobs.py": "import celery\n"}, "jobs.py", "import celery", None),
+    ],
+)
+def test_an_inner_module_of_a_known_name_is_told_from_the_library_by_who_imports_what(
+    files: dict[str, str], importer: str, statement: str, name: str | None
+) -> None:
+    finding = failure("celery", (f"/app/{importer}", 1, "<module>"), statement=statement)
+    proposal = proposed(finding, project({"shop/__init__.py": "", **files}))
+    assert names(proposal) == ([name] if name else [])
 
 
 def test_an_import_that_no_list_knows_is_not_added_when_something_installed_may_provide_it() -> None:

@@ -78,7 +78,6 @@ def test_a_proven_distribution_is_added(module: str, statement: str | None, name
     [
         ("google.cloud.bigtable", None),  # only a sibling is there
         ("google", "import google.cloud"),  # a namespace is nobody's
-        ("humanize.numbers", None),  # the distribution has no such module
         ("nothing_at_all", None),
     ],
 )
@@ -86,6 +85,26 @@ def test_without_proof_nothing_is_added(module: str, statement: str | None) -> N
     proposal = proposed(missing(module, statement))
     assert proposal.edits == ()
     assert "no distribution was found that provides" in proposal.rationale
+
+
+def test_a_part_of_a_known_distribution_is_looked_for_in_no_other() -> None:
+    squatter = release("humanize-numbers", modules=("humanize", "humanize.numbers"))
+    index = FakePackageIndex(*INDEX, squatter)
+    proposal = planned(missing("humanize.numbers"), project(), index)
+    assert proposal.edits == ()
+    assert "no release of humanize that was looked at provides `humanize.numbers`" in proposal.rationale
+    assert set(index.asked) == {"humanize"}
+
+
+def test_a_part_that_newer_releases_have_no_more_pins_below_them() -> None:
+    releases = (
+        release("celery", "5.0", modules=("celery",)),
+        release("celery", "4.4", modules=("celery", "celery.task")),
+    )
+    finding = missing("celery.task", "from celery.task import task")
+    assert added(proposed(finding, *releases)) == [("requirements.txt", "celery", "<5.0")]
+    pinned = proposed(finding, *releases, given=project("celery\n")).edits
+    assert [(edit.kind, edit.version) for edit in pinned] == [("requirement_pin", "<5.0")]
 
 
 def test_a_named_distribution_that_does_not_hold_the_module_is_not_added() -> None:
@@ -149,6 +168,13 @@ def test_the_projects_own_name_is_its_own_module() -> None:
 def test_a_known_package_is_fetched_although_an_inner_module_has_its_name() -> None:
     given = project("", "shop/__init__.py", "shop/yaml.py")
     assert added(proposed(missing("yaml"), given=given)) == [("requirements.txt", "pyyaml", None)]
+
+
+def test_an_inner_module_gives_way_to_what_is_widely_known_only() -> None:
+    name = next(name for name, one in known_names().items() if one.by == ("debian",) and name.isalpha())
+    proposal = proposed(missing(name), release(name), given=project("", "shop/__init__.py", f"shop/{name}.py"))
+    assert proposal.edits == ()
+    assert "belongs to the service itself" in proposal.rationale
 
 
 def test_several_proven_distributions_are_shown_and_the_instruction_may_name_one() -> None:
@@ -218,19 +244,39 @@ def test_what_only_debian_names_needs_some_standing_in_the_index_too() -> None:
     assert "only 1 of its releases" in shown.rationale
 
 
+SETUPTOOLS = (
+    release("setuptools", "82.0.0", modules=("setuptools",)),
+    release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
+)
+
+
 @pytest.mark.parametrize(
     ("requirements", "version"),
     [("flask\n", "<82.0.0"), ("flask==3.0.0\n", "==81.0.0"), ("flask>=3\n", ">=81.0,<82.0.0")],
 )
 def test_a_module_that_newer_releases_have_no_more_pins_below_them(requirements: str, version: str) -> None:
-    releases = (
-        release("setuptools", "82.0.1", modules=("setuptools",)),
-        release("setuptools", "82.0.0", modules=("setuptools",)),
-        release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
-    )
-    proposal = proposed(missing("pkg_resources"), *releases, given=project(requirements))
+    newest = release("setuptools", "82.0.1", modules=("setuptools",))
+    proposal = proposed(missing("pkg_resources"), newest, *SETUPTOOLS, given=project(requirements))
     assert added(proposal) == [("requirements.txt", "setuptools", version)]
     assert "82.0.0 has it no more" in proposal.rationale
+
+
+@pytest.mark.parametrize(
+    ("requirements", "version"),
+    [
+        ("setuptools\n", "<82.0.0"),
+        ("setuptools>=70,!=71\n", "!=71,>=70,<82.0.0"),
+        ("flask==3.0\nsetuptools==82.0.0\n", "==81.0.0"),
+        ("setuptools<82\n", None),
+        ("setuptools==81.0.0\n", None),
+        ('setuptools; python_version < "3"\n', None),
+    ],
+)
+def test_a_listed_distribution_that_lost_the_module_is_pinned_below(requirements: str, version: str | None) -> None:
+    proposal = planned(missing("pkg_resources"), project(requirements), FakePackageIndex(*SETUPTOOLS), python="3.11")
+    pinned = [(edit.kind, edit.name, edit.version) for edit in proposal.edits]
+    assert pinned == ([("requirement_pin", "setuptools", version)] if version else [])
+    assert "82.0.0 has it no more" in proposal.rationale or "lists `setuptools" in proposal.rationale
 
 
 def test_a_distribution_that_must_be_built_gives_way_to_the_one_that_several_lists_name_and_that_comes_built() -> None:
@@ -253,7 +299,10 @@ def test_what_the_known_distribution_offers_to_other_systems_only_is_not_looked_
 
 def test_the_instruction_chooses_among_the_variants_of_a_known_distribution() -> None:
     releases = [release(name, modules=("cv2",)) for name in ("opencv-python", "opencv-python-headless")]
-    assert [edit.name for edit in proposed(missing("cv2"), *releases).edits] == ["opencv-python"]
+    shown = proposed(missing("cv2"), *releases)
+    assert shown.edits == ()
+    assert "opencv-python 1.2.3, opencv-python-headless 1.2.3" in shown.rationale
+    assert [edit.name for edit in proposed(missing("cv2"), releases[0]).edits] == ["opencv-python"]
     headless = proposed(missing("cv2"), *releases, instruction="take opencv-python-headless: there is no display")
     assert [edit.name for edit in headless.edits] == ["opencv-python-headless"]
 
@@ -321,7 +370,7 @@ def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: 
     proposal = planned(missing("yaml"), given, index, python="3.11")
     assert proposal.edits == ()
     assert reason in proposal.rationale
-    assert index.asked == []
+    assert set(index.asked) <= {"pyyaml"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import uv
 
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
-from moonmind.workflows.orchestrator.uv_commands import UvCommands, uv_environment
+from moonmind.workflows.orchestrator.python_commands import UvCommands, uv_environment
 
 
 @dataclass(frozen=True, slots=True)

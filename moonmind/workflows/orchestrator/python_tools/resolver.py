@@ -9,9 +9,9 @@ from packaging.utils import canonicalize_name
 
 from moonmind.workflows.orchestrator.edits import requirements_txt
 from moonmind.workflows.orchestrator.ports import PackageIndex
-from moonmind.workflows.orchestrator.uv_tools.explanations import failure, not_found
-from moonmind.workflows.orchestrator.uv_tools.machine import MachineUv
-from moonmind.workflows.orchestrator.uv_tools.scratch import scratch
+from moonmind.workflows.orchestrator.python_tools.explanations import failure, not_found
+from moonmind.workflows.orchestrator.python_tools.machine import MachineUv
+from moonmind.workflows.orchestrator.python_tools.scratch import scratch
 
 RESOLVE_SECONDS = 120.0
 OUTPUT = "moonmind-resolved.txt"

@@ -43,6 +43,11 @@ def explanation(output: str) -> str:
     return " ".join(words)[:EXPLANATION_LIMIT] or "it gave no reason"
 
 
+def is_about_python(output: str) -> bool:
+    """Whether uv lacked an interpreter that the project admits."""
+    return "No interpreter found" in output or "incompatible with the project's Python requirement" in output
+
+
 def not_found(output: str) -> list[str]:
     """The first distributions that no index had."""
     return [found["name"] for found in islice(_NOT_FOUND.finditer(output), CHECKED)]
