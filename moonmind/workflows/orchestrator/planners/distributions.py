@@ -22,14 +22,15 @@ Of a dotted path the top is asked for first: who owns `celery` owns `celery.sche
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from packaging.utils import canonicalize_name
 
-from moonmind.workflows.orchestrator.planners import NoSafeEditError
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Remembered
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, meant_by, same_named
+from moonmind.workflows.orchestrator.planners.memory import prefer
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 from moonmind.workflows.orchestrator.planners.releases import Provided, find_release
 from moonmind.workflows.orchestrator.planners.standing import FEWEST_RELEASES, doubt_about, is_long_lived
@@ -48,11 +49,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, and the time."""
+    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, the time,
+    and what was done about the same failure before."""
 
     index: PackageIndex
     python: str | None
     now: datetime | None = None
+    remembered: Sequence[Remembered] = ()
 
 
 def candidates(wanted: Wanted) -> list[str]:
@@ -200,12 +203,15 @@ def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownNam
     if not proven:
         raise NoSafeEditError(_nothing_found(wanted))
     proven = [release for release in proven if release.releases >= FEWEST_RELEASES] or proven
+    preferred = prefer(proven, asking.remembered, lambda release: release.name) if len(proven) > 1 else None
+    proven = [preferred] if preferred else proven
     if len(proven) > 1:
         raise NoSafeEditError(_several(proven, wanted))
     (release,) = proven
     if (reason := _doubt(release, wanted, asking, known)) is not None:
         raise NoSafeEditError(_shown(release, wanted, reason))
-    return Chosen(release, _proof(release, wanted.module, "the only one found"))
+    source = "of several, the one that repaired this before" if preferred else "the only one found"
+    return Chosen(release, _proof(release, wanted.module, source))
 
 
 def _nothing_found(wanted: Wanted) -> str:
