@@ -20,6 +20,7 @@ from moonmind.workflows.orchestrator.detectors import detect
 from moonmind.workflows.orchestrator.detectors.lines import read_lines
 from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits, refuse_unhashed, unified_diff
 from moonmind.workflows.orchestrator.edits.text_replace import NotReplaceableError, replacements
+from moonmind.workflows.orchestrator.fingerprints import fingerprint
 from moonmind.workflows.orchestrator.planners import Knowledge, Planner, Planning, Project, Remembered
 from moonmind.workflows.orchestrator.planners.dockerfile import base_python
 from moonmind.workflows.orchestrator.planners.memory import recall
@@ -43,14 +44,13 @@ PYTHONS = tuple(f"3.{minor}" for minor in range(8, 20))
 _IMPORT = re.compile(
     r"""^[ \t]*(?:from[ \t]+(?P<single>[A-Za-z_]\w*)|import[ \t]+(?P<several>[A-Za-z_][^\n#;]*))""", re.MULTILINE
 )
-_DIGITS = re.compile(r"\d+")
 _PYTHON_VERSION = re.compile(r"^(?:cpython-)?(?P<version>3\.\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
     """What the run did in its earlier rounds: the edits, the files as they were before all of them, and the failures
-    that it planned for (`key_of`)."""
+    that it planned for, by their fingerprints."""
 
     edits: tuple[Edit, ...] = ()
     before: Mapping[str, bytes | None] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def analyze(
     IndexUnavailableError when the decision needs an index that does not answer.
     """
     detected = detect(sources)
-    findings = [finding for finding in detected if key_of(finding) not in subject.earlier.seen]
+    findings = [finding for finding in detected if fingerprint(finding) not in subject.earlier.seen]
     if not findings and not detected and complaint and (planners := [one for one in planners if one is not RULES]):
         findings = [_unknown(sources, complaint)]
     if not findings:
@@ -115,16 +115,6 @@ def _unknown(sources: Sequence[LogSource], complaint: str) -> Finding:
     lines = [line for source in sources for line in read_lines(source) if line.text.strip()]
     evidence = tuple(line.as_evidence() for line in lines[-UNKNOWN_LINES:])
     return Finding(kind="unknown_failure", summary=complaint, evidence=evidence)
-
-
-def key_of(finding: Finding) -> str:
-    """What makes two findings the same failure, whatever times and numbers the line carries that tells of it.
-
-    A digest, since a log may hold secrets.
-    """
-    told = _DIGITS.sub("0", finding.evidence[-1].text.strip()) if finding.evidence else finding.summary
-    said = "\n".join((finding.kind, finding.subject or "", told))
-    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def python_of(workspace: Workspace) -> str | None:

@@ -31,6 +31,7 @@ from moonmind.workflows.orchestrator.ports import (
 )
 from moonmind.workflows.orchestrator.repositories import ClaimedRun
 from moonmind.workflows.orchestrator.run_state import (
+    FIX_FAILED,
     Event,
     GateShut,
     MustWait,
@@ -42,7 +43,7 @@ from moonmind.workflows.orchestrator.run_state import (
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.context import Progress, Setback
-from moonmind.workflows.orchestrator.steps.gathering import LEARNED_FROM, tells_news
+from moonmind.workflows.orchestrator.steps.gathering import tells_news
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 LOGS: dict[StepName, tuple[ArtifactType, str]] = {
@@ -60,7 +61,7 @@ ROLLBACK_ATTEMPTS = 20
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """What an attempt comes to. `passed`: what the gate said when the step was claimed."""
+    """What an attempt comes to. `passed`: what the gate said when the step was claimed. `saw` as in StepContext."""
 
     event: Event
     message: str
@@ -69,6 +70,7 @@ class AttemptResult:
     result: StepResult | None = None
     skipped: bool = False
     passed: Verdict = Verdict.OPEN
+    saw: frozenset[str] | None = None
 
 
 def log_name(step: StepName, attempt: int) -> str:
@@ -107,7 +109,8 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
             event = StepDone(step)
         _say_end(step, log, event, message)
         kept = (*_earlier_logs(tools, claimed), *(context.kept if context else ()), *log.finish())
-    return AttemptResult(event, message, progress, kept, result, skipped, passed)
+    saw = context.saw if context else None
+    return AttemptResult(event, message, progress, kept, result, skipped, passed, saw)
 
 
 def _earlier_logs(tools: Toolbox, claimed: ClaimedRun) -> list[ArtifactInfo]:
@@ -172,7 +175,7 @@ def _do(context: StepContext, log: str) -> StepResult:
     try:
         return STEPS[context.step](context)
     except StepFailedError as error:
-        if error.code in LEARNED_FROM:
+        if error.code in FIX_FAILED:
             error.news = tells_news(context, Setback(context.step, error.code, error.reason, log))
         raise
 
@@ -244,6 +247,7 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         artifacts=tools.artifacts,
         knowledge=tools.knowledge,
         planners=tools.planners_of(service),
+        remembered=lambda finding: heartbeat.insist(lambda: tools.store.remembered(finding)),
         probe=tools.probe,
         log=log,
         execute=gate,

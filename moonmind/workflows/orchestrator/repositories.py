@@ -29,6 +29,8 @@ from moonmind.schemas.workflow_models import (
     PRIORITY_LEVELS,
     ActionPlan,
     ArtifactInfo,
+    Edit,
+    Finding,
     Priority,
     RunKind,
     RunSnapshot,
@@ -38,6 +40,9 @@ from moonmind.schemas.workflow_models import (
 )
 from moonmind.utils.redaction import Redactor
 from moonmind.workflows.orchestrator.approval_rows import ApprovalRepository
+from moonmind.workflows.orchestrator.fingerprints import fingerprint
+from moonmind.workflows.orchestrator.fix_memory_rows import note_fix, remembered, settle_end, settle_round
+from moonmind.workflows.orchestrator.planners import Remembered
 from moonmind.workflows.orchestrator.resume import EndedRun
 from moonmind.workflows.orchestrator.run_rows import (
     add_artifacts,
@@ -50,7 +55,7 @@ from moonmind.workflows.orchestrator.run_rows import (
     tidying_of,
     wake,
 )
-from moonmind.workflows.orchestrator.run_state import Decision
+from moonmind.workflows.orchestrator.run_state import FIX_FAILED, Decision
 
 ONE_ACTIVE = "uq_orchestrator_runs_active"
 JOBS = JobRepository(OrchestratorRun.__table__)
@@ -113,7 +118,8 @@ class ClaimedRun:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What one attempt of a step leaves behind."""
+    """What one attempt of a step leaves behind. `findings` and this round's `edits` for them: of an analyze that made a
+    plan; `saw`: fingerprints of what a later round found."""
 
     state: TaskState
     message: str | None
@@ -123,6 +129,10 @@ class StepRecord:
     plan: ActionPlan | None = None
     rollback_verified: bool | None = None
     interrupted: bool = False
+    round: int = 1
+    findings: tuple[Finding, ...] = ()
+    edits: tuple[Edit, ...] = ()
+    saw: frozenset[str] | None = None
 
 
 class RunStore:
@@ -141,6 +151,11 @@ class RunStore:
             yield runs
         for act in runs.afterwards:
             act()
+
+    def remembered(self, finding: Finding) -> list[Remembered]:
+        """What was done about the same failure before, of any service."""
+        with self.engine.connect() as connection:
+            return remembered(connection, fingerprint(finding))
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
@@ -319,6 +334,11 @@ class RunRepository:
             digest = {"version": outcome.plan.version, "digest": outcome.plan.digest}
             self.add_event(run.id, claim.owner, "plan_made", digest)
         self.add_event(run.id, claim.owner, "step_finished", _ended(claim, outcome))
+        if outcome.saw is not None:
+            settle_round(self._connection, run.id, outcome.saw)
+        if outcome.plan is not None and not run.dry_run:
+            service, author = run.target_service, outcome.plan.generated_by
+            note_fix(self._connection, run.id, outcome.round, service, outcome.findings, outcome.edits, author)
         held = HeldRun(run, outcome.plan or claimed.plan, claimed.lock_group, claimed.queue, is_worked_on=False)
         self._follow(held, claim.epoch, decision, claim.owner)
         if (
@@ -358,6 +378,10 @@ class RunRepository:
     def _follow(self, held: HeldRun, epoch: int, decision: Decision, actor: str) -> None:
         """What a change brings: an end, or a wait for people; a message; and the lock group's next when it is free."""
         run = held.run.id
+        if decision.status is RunStatus.SUCCEEDED:
+            settle_end(self._connection, run, "repaired")
+        elif decision.failure is not None and decision.failure.code in FIX_FAILED:
+            settle_end(self._connection, run, "not_repaired")
         if decision.next_step is None:
             self._finish(run, actor, decision)
         elif decision.status is RunStatus.AWAITING_APPROVAL:

@@ -11,6 +11,11 @@ from moonmind.workflows.orchestrator.gates import Verdict
 CANCELLED = Failure(code="cancelled", reason="somebody asked to cancel")
 
 
+FIX_FAILED = frozenset({"build_failed", "restart_failed", "verify_failed"})
+"""Failures that say that the change does not help, or not enough: their evidence may tell more than was known before,
+since one missing module often hides three."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunState:
     """What decides about a run. `touched`: true from before the first effect on files or build. `verdict`: what the

@@ -375,6 +375,10 @@ def _step_record(
         plan=attempt.result.plan if attempt.result else None,
         rollback_verified=event.verified if isinstance(event, RollbackDone) else None,
         interrupted=isinstance(event, MustWait) and event.failed,
+        round=attempt.progress.round,
+        findings=attempt.result.findings if attempt.result else (),
+        edits=attempt.result.edits if attempt.result else (),
+        saw=attempt.saw,
     )
 
 

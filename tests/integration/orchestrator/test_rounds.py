@@ -320,3 +320,45 @@ def test_what_is_listed_and_not_installed_is_repaired_by_building_anew(house: Ho
     house.runtime.running = BROKEN.decode()
     house.deliver()
     assert "already lists" in house.detail(preview)["failure"]["reason"]
+
+
+def remembered(house: House) -> list[tuple[int, str | None, str | None]]:
+    query = text("SELECT round, subject, outcome FROM orchestrator_fixes ORDER BY id")
+    with house.database.connect() as connection:
+        return [tuple(row) for row in connection.execute(query)]
+
+
+def test_what_repaired_a_failure_is_remembered_and_said_when_it_comes_again(house: House) -> None:
+    house.submit()
+    house.deliver()
+    assert remembered(house) == [(1, "dateutil", "repaired"), (2, "yaml", "repaired"), (3, "attr", "repaired")]
+    house.manifest.write_bytes(BROKEN)
+    house.runtime.image = house.runtime.running = BROKEN.decode()
+    again = house.submit(dry_run=True)
+    house.deliver()
+    (analyze,) = (step for step in house.detail(again)["steps"] if step["name"] == "analyze")
+    assert "repaired this 1 of 1 times before" in analyze["message"]
+    assert len(remembered(house)) == 3
+
+
+def test_a_repair_that_a_later_round_did_not_see_again_helped_though_the_run_was_undone(house: House) -> None:
+    house.runtime.says = lambda manifest: missing("shop_helpers" if "dateutil" in manifest else "dateutil")
+    house.submit()
+    house.deliver()
+    assert remembered(house) == [(1, "dateutil", "repaired")]
+
+
+def test_a_repair_that_changes_nothing_is_remembered_as_such(house: House) -> None:
+    house.runtime.works = lambda manifest: False
+    house.runtime.says = lambda manifest: missing("dateutil")
+    house.submit()
+    house.deliver()
+    assert remembered(house) == [(1, "dateutil", "not_repaired")]
+
+
+def test_what_was_never_tried_teaches_nothing(protected: House) -> None:
+    run = protected.submit()
+    protected.deliver()
+    answer(protected, run, decision="reject")
+    protected.deliver()
+    assert remembered(protected) == [(1, "dateutil", None)]

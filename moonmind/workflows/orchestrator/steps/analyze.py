@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import Analysis, LogSource, ServiceFacts, ServiceState, StepName
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
-from moonmind.workflows.orchestrator.analysis import Earlier, Subject, imported_modules, key_of, python_of
+from moonmind.workflows.orchestrator.analysis import Earlier, Subject, imported_modules, python_of
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
 from moonmind.workflows.orchestrator.analysis_log import analysis_told, sources_told
+from moonmind.workflows.orchestrator.detectors import detect
 from moonmind.workflows.orchestrator.edits import changed_lines
+from moonmind.workflows.orchestrator.fingerprints import fingerprint
 from moonmind.workflows.orchestrator.ports import EngineUnavailableError, StepFailedError
 from moonmind.workflows.orchestrator.steps.context import Setback, StepContext, StepResult
 from moonmind.workflows.orchestrator.steps.gathering import first_sources, later_sources
@@ -66,7 +68,9 @@ def _first_round(step: StepContext) -> StepResult:
 
 def _later_round(step: StepContext, setback: Setback) -> StepResult:
     step.say(f"round {step.progress.round}, since {setback.step} failed: {setback.reason}")
-    analysis = _analyze(step, later_sources(step, setback), setback.reason)
+    sources = later_sources(step, setback)
+    step.saw = frozenset(fingerprint(finding) for finding in detect(sources))
+    analysis = _analyze(step, sources, setback.reason)
     if analysis.decision != "edit":
         raise StepFailedError("no_fix_found", _nothing_new(analysis))
     return _planned(step, analysis)
@@ -81,12 +85,13 @@ def _planned(step: StepContext, analysis: Analysis) -> StepResult:
     keep_plan(step, plan, analysis.diff)
     step.say(f"plan {plan.version}, digest {plan.digest}:\n{analysis.diff}")
     _remember_seen(step, analysis)
-    return StepResult(analysis.rationale or f"{len(analysis.edits)} edits", plan=plan)
+    made = analysis.edits[len(_earlier(step).edits) :]
+    return StepResult(analysis.rationale or f"{len(made)} edits", plan, findings=analysis.findings, edits=made)
 
 
 def _remember_seen(step: StepContext, analysis: Analysis) -> None:
     """Written down with the step's outcome, not before: a crash must not make a failure look planned for."""
-    seen = [*step.progress.seen, *(key_of(finding) for finding in analysis.findings)]
+    seen = [*step.progress.seen, *(fingerprint(finding) for finding in analysis.findings)]
     step.progress = replace(step.progress, seen=seen)
 
 
@@ -113,6 +118,7 @@ def _analyze(step: StepContext, sources: list[LogSource], complaint: str) -> Ana
         instruction=step.run.instruction,
         planners=step.planners,
         complaint=complaint,
+        remember=step.remembered,
         now=datetime.now(UTC),
     )
     for line in analysis_told(analysis):

@@ -11,12 +11,14 @@ from moonmind.schemas.workflow_models import (
     ActionPlan,
     ArtifactInfo,
     ArtifactType,
+    Edit,
+    Finding,
     RunSnapshot,
     ServiceState,
     StepName,
 )
 from moonmind.utils.redaction import Redactor
-from moonmind.workflows.orchestrator.planners import Knowledge, Planner
+from moonmind.workflows.orchestrator.planners import Knowledge, Planner, Remembered
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
     Delivery,
@@ -30,11 +32,14 @@ from moonmind.workflows.orchestrator.ports import (
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """A step that reached its goal. `verified` is rollback's alone."""
+    """A step that reached its goal. `findings` and the `edits` that this round makes for them are analyze's,
+    `verified` is rollback's alone."""
 
     message: str
     plan: ActionPlan | None = None
     verified: bool | None = None
+    findings: tuple[Finding, ...] = ()
+    edits: tuple[Edit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class StepContext:
     """One attempt of one step. `execute`, `guard` and `pause` raise LeaseLostError once the run belongs to another.
 
     `execute_within(seconds)`: `execute` with a time of its own. `ignore_cancel`: from now on it is too late to cancel.
+    `saw`: fingerprints of what a later round's analyze found, None for other steps.
     """
 
     run: RunSnapshot
@@ -87,6 +93,7 @@ class StepContext:
     artifacts: ArtifactStore
     knowledge: Knowledge
     planners: tuple[Planner, ...]
+    remembered: Callable[[Finding], Sequence[Remembered]]
     probe: HealthProbe
     log: LogSink
     execute: Execute
@@ -100,6 +107,7 @@ class StepContext:
     progress: Progress
     redactor: Redactor
     kept: list[ArtifactInfo] = field(default_factory=list)
+    saw: frozenset[str] | None = None
 
     def say(self, line: str) -> None:
         """A line of the step's log."""

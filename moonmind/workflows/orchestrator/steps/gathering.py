@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from moonmind.schemas.workflow_models import LogSource, ServiceState, StepName
-from moonmind.workflows.orchestrator.analysis import key_of
 from moonmind.workflows.orchestrator.detectors import detect
+from moonmind.workflows.orchestrator.fingerprints import fingerprint
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import Setback, StepContext
-
-LEARNED_FROM = frozenset({"build_failed", "restart_failed", "verify_failed"})
-"""Failures whose evidence may tell more than the last round knew: one missing module often hides three."""
 
 LOG_LIMIT = 1024 * 1024
 """Bytes of a step's log that are read, its end: a build says what it failed for last."""
@@ -39,7 +36,7 @@ def tells_news(step: StepContext, setback: Setback) -> bool:
     that does not go by known failures may always find something."""
     within = replace(step, execute=step.execute_within(LOOK_SECONDS))
     try:
-        found = {key_of(finding) for finding in detect(later_sources(within, setback))}
+        found = {fingerprint(finding) for finding in detect(later_sources(within, setback))}
     except StepFailedError as error:
         step.say(f"nothing can be learned from this: {error.reason}")
         return False
