@@ -11,7 +11,8 @@ from moonmind.workflows.orchestrator.planners import Knowledge
 from moonmind.workflows.orchestrator.planning_ports import LockTools, NpmRelease
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError
 from moonmind.workflows.orchestrator.python_tools.compiled_requirements import CompiledRequirements
-from moonmind.workflows.orchestrator.python_tools.machine import MachineUv
+from moonmind.workflows.orchestrator.python_tools.machine import MachinePoetry, MachineUv
+from moonmind.workflows.orchestrator.python_tools.poetry_lock import PoetryLocks
 from moonmind.workflows.orchestrator.python_tools.resolver import UvResolver
 from moonmind.workflows.orchestrator.python_tools.uv_lock import UvLocks
 
@@ -24,7 +25,7 @@ def make_knowledge() -> Knowledge:
         index=index,
         resolver=UvResolver(uv, index),
         npm=_Missing(),
-        locks=AllLocks((UvLocks(uv), CompiledRequirements(uv))),
+        locks=AllLocks((UvLocks(uv), PoetryLocks(MachinePoetry(pip)), CompiledRequirements(uv))),
     )
 
 

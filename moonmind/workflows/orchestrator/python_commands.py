@@ -1,4 +1,4 @@
-"""Argv builders for uv, and pip's settings in uv's words: both tools shall see the same index. Pure; runs nothing."""
+"""Argv builders for uv and Poetry, and pip's settings in their words: all of them shall see the same index. Pure."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ INDEX_SETTINGS: Final = frozenset(
     {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
     | {"UV_INDEX_STRATEGY"}
 )
+_POETRYS = ("POETRY_HTTP_BASIC_", "POETRY_CERTIFICATES_")
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 _YES = ("1", "true", "t", "yes", "y", "on")
 
@@ -60,6 +61,35 @@ def _connection(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str,
     if "SSL_CERT_FILE" not in machine:
         settings |= {"SSL_CERT_FILE": pip["cert"]} if pip.get("cert") else {"UV_SYSTEM_CERTS": "1"}
     return {name: value for name, value in settings.items() if value}
+
+
+def poetry_environment(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str, str]:
+    """pip's certificates and proxy, and the accounts that this machine has for a project's sources."""
+    own = {name: value for name, value in machine.items() if name.startswith(_POETRYS) or name == "POETRY_CACHE_DIR"}
+    proxies = {name: pip["proxy"] for name in ("HTTP_PROXY", "HTTPS_PROXY") if pip.get("proxy") and name not in machine}
+    trusted = {"REQUESTS_CA_BUNDLE": pip["cert"]} if pip.get("cert") and "REQUESTS_CA_BUNDLE" not in machine else {}
+    return {"POETRY_VIRTUALENVS_CREATE": "false", **proxies, **trusted, **own}
+
+
+@dataclass(frozen=True, slots=True)
+class PoetryCommands:
+    """Poetry on a scratch copy. `guard`: a folder whose `sitecustomize.py` keeps it from running packages' code."""
+
+    poetry: str
+    guard: Path
+    env: Mapping[str, str]
+
+    def version(self, folder: Path) -> Command:
+        """Says its version, and shows whether the guard is in force."""
+        return self._run(folder, "--version")
+
+    def lock(self, folder: Path, major: int) -> Command:
+        """Bring `poetry.lock` up to date; what fits stays, which the first major has to be told."""
+        return self._run(folder, "lock", *(("--no-update",) if major < 2 else ()))
+
+    def _run(self, folder: Path, *arguments: str) -> Command:
+        argv = (self.poetry, "--no-ansi", "--no-interaction", "--no-plugins", *arguments)
+        return Command(argv, cwd=folder, env={**self.env, "PYTHONPATH": str(self.guard)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,13 @@ def explanation(output: str) -> str:
     """uv's own words in one paragraph, without warnings, labels and addresses."""
     start = min((place for word in ("error: ",) if (place := output.find(word)) >= 0), default=0)
     told = output[start:].replace(f"error: {NO_SOLUTION} when resolving dependencies", "")
-    words = _ADDRESS.sub("…", _LABEL.sub("", told)).split()
+    words = without_addresses(_LABEL.sub("", told)).split()
     return " ".join(words)[:EXPLANATION_LIMIT] or "it gave no reason"
+
+
+def without_addresses(text: str) -> str:
+    """The text without URLs, which may carry an account."""
+    return _ADDRESS.sub("…", text)
 
 
 def is_about_python(output: str) -> bool:
