@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -105,10 +105,17 @@ class UvCommands:
     python: str
     env: Mapping[str, str]
 
-    def resolve(self, folder: Path, root: str, output: str, *, python: str | None) -> Command:
-        """Choose versions for `root` into `output`, keeping what `output` has of them."""
+    def resolve(self, folder: Path, root: str, output: str, *, links: Path, python: str | None) -> Command:
+        """Choose versions for `root` into `output`, keeping what `output` has of them. `links`: a folder of further
+        wheels."""
         plain = ("--no-header", "--no-annotate", "--no-strip-extras")
-        return self._compile(folder, (root,), output, plain, python)
+        command = self._compile(folder, (root,), output, plain, python)
+        places = ",".join(filter(None, (self.env.get("UV_FIND_LINKS"), str(links))))
+        return replace(command, env={**self.env, "UV_FIND_LINKS": places})
+
+    def told(self, command: Command) -> Command:
+        """The same, saying also what it looked for and took."""
+        return replace(command, argv=(command.argv[0], "--verbose", *command.argv[1:]))
 
     def compile(
         self, folder: Path, sources: Sequence[str], output: str, options: Sequence[str], *, python: str | None

@@ -22,6 +22,8 @@ _AWAY = (
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s`'\"<>]+", re.IGNORECASE)
 _LABEL = re.compile(r"^\s*(?:error|cause|hint): ", re.MULTILINE)
 _NOT_FOUND = re.compile(r"\b(?P<name>[A-Za-z0-9._-]{1,100}) was not found in the ")
+_SEARCHED = re.compile(r"^DEBUG Searching for a compatible version of (?P<name>[a-z0-9-]{1,100})[ \[]", re.MULTILINE)
+_SELECTED = re.compile(r"^DEBUG Selecting: (?P<name>[a-z0-9-]{1,100})==", re.MULTILINE)
 _WANTS_WHEELS = re.compile(r"^hint: Wheels are required for `(?P<name>[A-Za-z0-9._-]{1,100})`", re.MULTILINE)
 
 
@@ -56,6 +58,12 @@ def is_about_python(output: str) -> bool:
 def not_found(output: str) -> list[str]:
     """The first distributions that no index had."""
     return [found["name"] for found in islice(_NOT_FOUND.finditer(output), CHECKED)]
+
+
+def passed_over(output: str) -> set[str]:
+    """The distributions that uv looked for and took no version of, as its verbose output says."""
+    searched = {found["name"] for found in _SEARCHED.finditer(output)}
+    return searched - {found["name"] for found in _SELECTED.finditer(output)}
 
 
 def source_only(output: str) -> list[str]:
