@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction bench-failures bench-repair openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -63,6 +63,12 @@ bench-api: setup  ## do lists and details stay as fast with 100,000 runs as with
 
 bench-redaction: setup  ## is redaction fast enough? 100 MB at 20 MB/s on one core, a line of 10 MB within a second
 	@$(BIN)/python scripts/bench_redaction.py
+
+bench-failures: setup  ## are real failures decided as an expert would? asks the real indexes (ONLY=part-of-a-name; RECORD=1 keeps the answers for the tests)
+	@PYTHONPATH=. $(BIN)/python scripts/bench_failures.py $(if $(ONLY),--only $(ONLY)) $(if $(RECORD),--record)
+
+bench-repair: setup  ## repair services that lack packages, beside other tools (SETS=file; LIMIT=n; TOOLS=moonmind,naive,pipreqs,pigar; INDEX=mirror: squatters included, WHEELS=folders of real wheels or FILL=1)
+	@PYTHONPATH=. $(BIN)/python scripts/bench_repair.py $(SETS) $(if $(LIMIT),--limit $(LIMIT)) $(if $(TOOLS),--tools $(TOOLS)) $(if $(INDEX),--index $(INDEX)) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FILL),--fill)
 
 openapi: setup  ## re-make the committed OpenAPI document from the code
 	@$(BIN)/python scripts/export_openapi.py

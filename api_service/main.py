@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from sqlalchemy import Engine
 
 from api_service.api import openapi, problems, refusals, security
 from api_service.api.context import Context
@@ -46,6 +47,12 @@ from moonmind.workflows.orchestrator.bootstrap import evidence_key, make_databas
 log = logging.getLogger(__name__)
 
 
+ROOMS = (
+    *(runs, events, orchestrator, approvals, artifacts, evidence, services),
+    *(keys, sessions, oidc, health, metrics, docs),
+)
+
+
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The API for these settings (None: this process's own)."""
     settings = settings or load_settings(current_home(), os.environ)
@@ -55,28 +62,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        file = settings.var / "admin.key"
-        if ensure_admin_key(engine, evidence_key(settings.var), file):
-            log.info("first start: made an admin key, in %s", file)
-        secret = signing_key(settings.var / "signing.key")
-        tools = make_toolbox(settings, engine)
-        configure_logging(make_redactor(settings, os.environ))  # all keys exist from now on
-        keep_configured_gates(tools)
-        hub = Hub(tools.artifacts, settings.api.event_streams)
-        listener = make_listener(engine, hub.tell, hub.tell_all)
-        app.state.context = Context(
-            settings,
-            engine,
-            tools,
-            addresses=Signer(secret, "artifact", settings.api.download_ttl),
-            approval_tokens=Signer(secret, "approval"),
-            csrf=Signer(secret, "csrf"),
-            sign_ins=Signer(secret, "sign-in", oidc.SIGN_IN_SECONDS),
-            provider=Provider(settings.oidc) if settings.oidc.issuer else None,
-            live=hub,
-            listener=listener,
-        )
-        async with kept_open(hub, listener):
+        context = app.state.context = _make_context(settings, engine)
+        tools = context.tools
+        async with kept_open(context.live, context.listener):
             with reporting(requests, tools.metrics, settings.statsd.gauge_seconds):
                 yield
         tools.metrics.close()
@@ -92,30 +80,37 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=lifespan,
         redirect_slashes=False,  # to an address made from whatever `Host` somebody sent
     )
-    problems.install(app)
-    refusals.install(app)
-    openapi.install(app)
-    security.install(app)
+    for part in (problems, refusals, openapi, security):
+        part.install(app)
     for layer in layers_of(settings.api):
         app.add_middleware(layer.cls, *layer.args, **layer.kwargs)
     app.add_middleware(Observed, metrics=requests)
     app.state.registry = make_registry(engine, requests, settings.metrics.cache_seconds)
-    app.include_router(orchestrator.creation)
-    for room in (
-        runs,
-        events,
-        orchestrator,
-        approvals,
-        artifacts,
-        evidence,
-        services,
-        keys,
-        sessions,
-        oidc,
-        health,
-        metrics,
-        docs,
-    ):
-        app.include_router(room.router)
+    for router in (orchestrator.creation, *(room.router for room in ROOMS)):
+        app.include_router(router)
     pages.install(app)
     return app
+
+
+def _make_context(settings: Settings, engine: Engine) -> Context:
+    """At the start: the keys that must exist, what answers need, and the gates of config.toml."""
+    file = settings.var / "admin.key"
+    if ensure_admin_key(engine, evidence_key(settings.var), file):
+        log.info("first start: made an admin key, in %s", file)
+    secret = signing_key(settings.var / "signing.key")
+    tools = make_toolbox(settings, engine)
+    configure_logging(make_redactor(settings, os.environ))  # all keys exist from now on
+    keep_configured_gates(tools)
+    hub = Hub(tools.artifacts, settings.api.event_streams)
+    return Context(
+        settings,
+        engine,
+        tools,
+        addresses=Signer(secret, "artifact", settings.api.download_ttl),
+        approval_tokens=Signer(secret, "approval"),
+        csrf=Signer(secret, "csrf"),
+        sign_ins=Signer(secret, "sign-in", oidc.SIGN_IN_SECONDS),
+        provider=Provider(settings.oidc) if settings.oidc.issuer else None,
+        live=hub,
+        listener=make_listener(engine, hub.tell, hub.tell_all),
+    )

@@ -2,159 +2,122 @@
 
     .venv/bin/python scripts/make_import_names.py
 
-The facts come from lists that other projects keep, out of their released packages (`pip download`, fixed versions):
+It needs pip, npm and, on Debian or what is made from it, apt: each fetches what it is for, from where this machine is
+set up to look. The sources:
 
-- mypy's list of stub packages (from typeshed): reviewed; a stub package is named after the distribution it describes.
-- Pants' default module mapping: reviewed.
+- What the packages of a Debian release hold (`import_sources/debian.py`), and those built for Pyodide: seen in files.
+- mypy's list of stub packages (from typeshed), Pants' default module mapping, the list of flake8-requirements, that of
+  grayskull: reviewed.
 - pipreqs' mapping: collected by program from many projects, so a hint rather than an answer.
 
-A name is `sure` when a reviewed list gives one distribution for it, or several of which more lists name one than any
-other. Reviewed lists outvote pipreqs. To take newer lists, change the versions here and read the difference. An entry
-that is plainly wrong goes into OVERRIDES, with the reason; nothing else is written by hand.
+What was seen weighs SEEN, a reviewed list REVIEWED, a hint nothing. The heaviest distribution is `sure`; of equally
+heavy ones that which is called like the import, when all others merely extend its name (`docopt-ng`) or were seen
+nowhere: the lists tell where a name is another one, and are silent where it is the same. `also` are those that two
+sources name besides, `variants` those that two name together with the choice. Nothing is written by hand: to take
+newer lists, change the versions and read the difference.
 """
 
 from __future__ import annotations
 
-import ast
 import json
-import subprocess
 import sys
-import tempfile
-import zipfile
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
+from import_sources import Pair, Source
+from import_sources.debian import read_debian
+from import_sources.lists import read_lists
 from packaging.utils import canonicalize_name
 
 TARGET = Path(__file__).parents[1] / "moonmind/workflows/orchestrator/data/import_names.json"
 
-Pair = tuple[str, str]
-"""(import name, distribution)"""
+SEEN, REVIEWED, HINTED = 2, 1, 0
+WEIGHTS = {"seen": SEEN, "reviewed": REVIEWED, "collected": HINTED}
 
+ENOUGH_TO_NAME = 2
+"""Sources, hints apart, that name a distribution which may stand in for the choice."""
 
-@dataclass(frozen=True)
-class Source:
-    """A package that carries a list. `member` is the file in its wheel, `python` one that the release supports."""
+Fact = tuple[Source, Pair]
 
-    package: str
-    version: str
-    licence: str
-    member: str
-    reviewed: bool
-    python: str = "3.11"
-
-
-SOURCES = (
-    Source("mypy", "2.4.1", "MIT", "mypy/stubinfo.py", reviewed=True),
-    Source(
-        "pantsbuild.pants",
-        "2.16.0",
-        "Apache-2.0",
-        "pants/backend/python/dependency_inference/default_module_mapping.py",
-        reviewed=True,
-        python="3.9",
-    ),
-    Source("pipreqs", "0.5.0", "Apache-2.0", "pipreqs/mapping", reviewed=False),
-)
-
-OVERRIDES: dict[str, tuple[str, str]] = {
-    "Crypto": ("pycryptodome", "pycrypto has had no release since 2013 and does not build on current Pythons"),
-    "bcrypt": ("bcrypt", "python-bcrypt is another, abandoned project; bcrypt's own distribution is called bcrypt"),
-    "lark": ("lark", "lark-parser is the former name of lark"),
-    "msgpack": ("msgpack", "msgpack-python is the former name of msgpack"),
-    "paho": ("paho-mqtt", "types-paho-mqtt describes paho-mqtt; the shorter name has no distribution"),
-    "psycopg2": (
-        "psycopg2-binary",
-        "both are psycopg's own; this one has wheels, so it needs neither compiler nor libpq",
-    ),
-    "statsd": (
-        "statsd",
-        "the client that is called statsd; python-statsd and dogstatsd are others that share the name",
-    ),
-}
+Votes = Mapping[str, frozenset[Source]]
+"""By distribution, who names it for one import."""
 
 
 def main() -> None:
     """Fetch the sources, weigh them, write the file."""
-    read = {"mypy": _from_mypy, "pantsbuild.pants": _from_pants, "pipreqs": _from_pipreqs}
-    votes: dict[str, dict[str, list[Source]]] = {}
-    for source in SOURCES:
-        for name, distribution in sorted(set(read[source.package](_text(source)))):
-            if all(part.isidentifier() for part in name.split(".")):
-                votes.setdefault(name, {}).setdefault(canonicalize_name(distribution), []).append(source)
-    entries = {name: _weigh(named) for name, named in votes.items()}
-    for name, (distribution, _) in OVERRIDES.items():
-        entries[name] = {"choice": distribution, "sure": True, "by": ["override"]}
-    TARGET.write_text(_document(entries), encoding="utf-8")
+    facts = read_facts()
+    sources = {source.package: source for source, _ in reversed(facts)}
+    entries = weigh_all(facts)
+    TARGET.write_text(_document(entries, list(reversed(sources.values()))), encoding="utf-8")
     print(f"{TARGET.name}: {len(entries)} names, {sum(bool(entry.get('sure')) for entry in entries.values())} sure")
 
 
-def _text(source: Source) -> str:
-    """The source's list, out of its wheel."""
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["--quiet", "--no-deps", "--only-binary=:all:", "--python-version", source.python, "--dest", folder]
-        requirement = f"{source.package}=={source.version}"
-        subprocess.run([sys.executable, "-m", "pip", "download", *options, requirement], check=True)
-        (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            return archive.read(source.member).decode("utf-8")
+def read_facts() -> list[Fact]:
+    """What every source says, of names that can be imported and are not Python's own."""
+    return [
+        (source, (name, canonicalize_name(distribution)))
+        for source, (name, distribution) in (*read_debian(), *read_lists())
+        if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names
+    ]
 
 
-def _literals(text: str) -> Iterator[tuple[str, object]]:
-    """Module-level assignments of plain literals."""
-    for node in ast.parse(text).body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if isinstance(target, ast.Name) and isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            yield target.id, ast.literal_eval(node.value)
+def weigh_all(facts: Iterable[Fact]) -> dict[str, dict[str, object]]:
+    """The entries of all names."""
+    votes: dict[str, dict[str, frozenset[Source]]] = {}
+    for source, (name, distribution) in facts:
+        named = votes.setdefault(name, {})
+        named[distribution] = named.get(distribution, frozenset()) | {source}
+    return {name: weigh(name, named) for name, named in votes.items() if not is_namespace(name, votes)}
 
 
-def _from_mypy(text: str) -> Iterator[Pair]:
-    for _, table in _literals(text):
-        assert isinstance(table, dict)
-        for name, value in table.items():
-            for module, stubs in value.items() if isinstance(value, dict) else [(name, value)]:
-                yield module, stubs.removeprefix("types-").removesuffix("-stubs")
+def is_namespace(name: str, votes: Mapping[str, Votes]) -> bool:
+    """True when several distributions are named for what lies below (`google`), unless Debian saw code there: who fills
+    a part of it does not provide it."""
+    below = {one for path in votes if path.startswith(f"{name}.") for one in votes[path]}
+    has_code = any(source.package == "debian" for sources in votes[name].values() for source in sources)
+    return not has_code and len(below) > 1
 
 
-def _from_pants(text: str) -> Iterator[Pair]:
-    table = dict(_literals(text))["DEFAULT_MODULE_MAPPING"]
-    assert isinstance(table, dict)
-    for distribution, modules in table.items():
-        for module in modules:
-            yield module, distribution
-
-
-def _from_pipreqs(text: str) -> Iterator[Pair]:
-    for line in text.splitlines():
-        name, separator, distribution = line.strip().partition(":")
-        if separator:
-            yield name, distribution
-
-
-def _weigh(named: dict[str, list[Source]]) -> dict[str, object]:
+def weigh(name: str, named: Votes) -> dict[str, object]:
     """The entry of one name: its first choice if there is one, whether that is sure, and what else is named."""
-    reviewed = {one for one, sources in named.items() if any(source.reviewed for source in sources)}
-    ranked = Counter({one: len(sources) for one, sources in named.items() if one in (reviewed or named)}).most_common()
-    first, count = ranked[0]
-    clear = len(ranked) == 1 or ranked[1][1] < count
-    others = sorted(set(named) - {first}) if clear else sorted(named)
-    by = sorted({source.package for source in named[first]}) if clear else []
-    fields = {"choice": first if clear else None, "sure": clear and bool(reviewed), "by": by, "others": others}
+    weights = {one: sum(WEIGHTS[source.kind] for source in sources) for one, sources in named.items()}
+    heaviest = [one for one, weight in weights.items() if weight == max(weights.values())]
+    choice = heaviest[0] if len(heaviest) == 1 else _original(name, heaviest, named)
+    telling = {
+        one: {source.package for source in sources if source.kind != "collected"} for one, sources in named.items()
+    }
+    fields = {
+        "choice": choice,
+        "sure": bool(choice and telling[choice]),
+        "by": sorted({source.package for source in named[choice]}) if choice else [],
+        "others": sorted(set(named) - {choice}),
+        "variants": _variants(choice, telling) if choice else [],
+        "also": sorted(one for one in named if one != choice and len(telling[one]) >= ENOUGH_TO_NAME),
+    }
     return {key: value for key, value in fields.items() if value}
 
 
-def _document(entries: dict[str, dict[str, object]]) -> str:
+def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
+    """Those that several sources name together with the choice, and so leave open which."""
+    return sorted(one for one in telling if one != choice and len(telling[one] & telling[choice]) >= ENOUGH_TO_NAME)
+
+
+def _original(name: str, tied: list[str], named: Votes) -> str | None:
+    """The one that is called like the import, unless another one with quite another name was seen to provide it."""
+    own = canonicalize_name(name)
+    rivals = [one for one in tied if not one.startswith(own) and any(source.kind == "seen" for source in named[one])]
+    was_seen = own in tied and any(source.kind == "seen" for source in named[own])
+    return own if was_seen and not rivals else None
+
+
+def _document(entries: Mapping[str, object], sources: list[Source]) -> str:
     """JSON with one entry a line, sorted, so that a newer list is a readable difference."""
-    sources = [
-        {"package": one.package, "version": one.version, "licence": one.licence, "file": one.member} for one in SOURCES
+    listed = [
+        {"package": one.package, "version": one.version, "licence": one.licence, "file": one.file} for one in sources
     ]
-    overrides = {name: {"distribution": one, "reason": reason} for name, (one, reason) in OVERRIDES.items()}
     parts = [
         ' "made_by": "scripts/make_import_names.py"',
-        f' "sources": [\n{_lines(json.dumps(one) for one in sources)}\n ]',
-        f' "overrides": {{\n{_pairs(overrides)}\n }}',
+        f' "sources": [\n{_lines(json.dumps(one) for one in listed)}\n ]',
         f' "names": {{\n{_pairs(entries)}\n }}',
     ]
     return "{\n" + ",\n".join(parts) + "\n}\n"

@@ -31,11 +31,14 @@ _numbers = itertools.count()
 NEEDS = {
     "docker": "a Docker engine with Compose v2: install and start one, so that `docker info` works",
     "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
+    "npm": "npm: install Node.js with it",
     "statsd": "a StatsD daemon: `scripts/install-statsd.sh` puts one into var/statsd, with npm",
     "poetry": "Poetry: `scripts/install-poetry.sh` puts one into var/poetry",
     "browser": "Chromium: apt-get install chromium, or another system's package of it",
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
+LONGEST_FIRST = ("e2e", "integration", "contract")
+"""Folders by what one of their tests takes: minutes, seconds, tenths of one."""
 REQUIRED = frozenset(filter(None, os.environ.get("MOONMIND_REQUIRE", "").split(",")))
 
 
@@ -56,6 +59,7 @@ def has_docker() -> bool:
 
 
 PARTS: Mapping[str, Callable[[], bool]] = {
+    "npm": lambda: shutil.which("npm") is not None,
     "statsd": lambda: STATSD.is_file() and shutil.which("node") is not None,
     "poetry": lambda: (ROOT / "var" / "poetry" / "bin" / "poetry").is_file(),
     "browser": lambda: find_chromium() is not None,
@@ -69,13 +73,21 @@ def has(need: str) -> bool:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq,browser` has it run, and fail."""
+    """Leave out what this machine cannot run; `MOONMIND_REQUIRE=docker,rabbitmq,browser` has it run, and fail. Workers
+    begin with what takes long, so that they end together."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_folder_rank)
     if unknown := REQUIRED - set(NEEDS):
         raise pytest.UsageError(f"MOONMIND_REQUIRE knows {', '.join(NEEDS)}; not {', '.join(sorted(unknown))}")
     for item in items:
         for name, need in NEEDS.items():
             if item.get_closest_marker(name) and name not in REQUIRED and not has(name):
                 item.add_marker(pytest.mark.skip(reason=f"needs {need}"))
+
+
+def _folder_rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(ROOT / "tests").parts[0]
+    return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

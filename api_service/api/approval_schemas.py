@@ -92,13 +92,15 @@ class ApprovalView(BaseModel):
 
 
 class AwaitingView(BaseModel):
-    """Whose word a run waits for: `required_approvals` distinct people in one of these roles, until `expires_at`."""
+    """Whose word a run waits for: `required_approvals` distinct people in one of these roles, until `expires_at`;
+    `agreed`: whose yes counts now."""
 
     requirement: Requirement
     approver_roles: list[Role]
     required_approvals: int
     self_approval: bool
     expires_at: datetime
+    agreed: list[str]
 
 
 class PutGate(ApprovalGate):

@@ -77,20 +77,16 @@ def needs(role: Role) -> Callable[[SignedIn], Person]:
     """A dependency: the person, if they hold the role. 403 otherwise."""
 
     def check(caller: Annotated[SignedIn, Depends(current_caller)]) -> Person:
-        _check_role(caller.person, role)
+        check_role(caller.person, role)
         return caller.person
 
     return check
 
 
-def page_needs(role: Role) -> Callable[[SignedIn], SignedIn]:
-    """A dependency of pages: the session, if its person holds the role. 403 otherwise; to the sign-in without one."""
-
-    def check(caller: Annotated[SignedIn, Depends(current_visitor)]) -> SignedIn:
-        _check_role(caller.person, role)
-        return caller
-
-    return check
+def check_role(person: Person, role: Role) -> None:
+    """Problem 403 for who does not hold the role."""
+    if not may(person.roles, role):
+        raise Problem(403, "not_allowed", f"this needs the role {role}", "Ask an admin for a key with that role.")
 
 
 def current_visitor(
@@ -113,11 +109,6 @@ def safe_next(path: str | None) -> str:
     return path if path and OUR_PAGE.fullmatch(path) else FIRST_PAGE
 
 
-def _check_role(person: Person, role: Role) -> None:
-    if not may(person.roles, role):
-        raise Problem(403, "not_allowed", f"this needs the role {role}", "Ask an admin for a key with that role.")
-
-
 async def _to_sign_in(request: Request, error: Exception) -> Response:
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     target = safe_next(wanted if request.method == "GET" else None)
@@ -128,6 +119,3 @@ Anybody = Annotated[SignedIn, Depends(current_caller)]
 Viewer = Annotated[Person, Depends(needs("viewer"))]
 Operator = Annotated[Person, Depends(needs("operator"))]
 Admin = Annotated[Person, Depends(needs("admin"))]
-PageViewer = Annotated[SignedIn, Depends(page_needs("viewer"))]
-PageOperator = Annotated[SignedIn, Depends(page_needs("operator"))]
-PageAdmin = Annotated[SignedIn, Depends(page_needs("admin"))]

@@ -1,4 +1,4 @@
-"""Templates to answers: autoescaped, strict about what they name, and with a policy that lets nothing foreign in."""
+"""Templates to answers: autoescaped, and strict about what they name."""
 
 from __future__ import annotations
 
@@ -18,11 +18,7 @@ from api_service.ui.views.times import ago, moment
 from api_service.ui.views.words import REQUIREMENT
 from api_service.ui.visitors import Visitor
 
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-HEADERS = {"Content-Security-Policy": POLICY, "Referrer-Policy": "same-origin"}
+HEADERS = {"Referrer-Policy": "same-origin"}
 """With `no-referrer` browsers send forms with the origin `null`, which is nobody's page."""
 REFRESH = "X-Refresh"
 """A page's own script asks with it for the page as it is now."""

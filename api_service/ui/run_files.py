@@ -12,14 +12,16 @@ from markupsafe import Markup
 from api_service.ui.views.ansi import render_log
 from api_service.ui.views.diff import Diff, parse_diff
 from api_service.ui.views.words import human_size
-from moonmind.schemas.workflow_models import StepName
+from moonmind.schemas.workflow_models import Finding, StepName
+from moonmind.workflows.orchestrator.analysis_log import findings_in
 from moonmind.workflows.orchestrator.attempt import log_name
 from moonmind.workflows.orchestrator.ports import ArtifactStore
+from moonmind.workflows.orchestrator.steps.plans import PREVIEW
 
 SHOWN_BYTES = 256 * 1024
 SHOWN_TRIES = 3
 """Of each step, the last ones: more would make a page of many megabytes."""
-LARGEST = 1 << 40
+SHOWN_LOOKS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,16 @@ def logs_of(
 
 def diff_of(store: ArtifactStore, run: UUID, artifacts: Sequence[Mapping[str, Any]]) -> Diff | None:
     """The change that the plan makes, as it was previewed; None when there is none, or its file is gone."""
-    previews = [a["path"] for a in artifacts if a["type"] == "patch_preview"]
-    text = text_of(store, run, previews[-1]) if previews else ""
+    text = text_of(store, run, PREVIEW) if any(a["path"] == PREVIEW for a in artifacts) else ""
     return parse_diff(text) if text else None
+
+
+def findings_of(store: ArtifactStore, run: UUID, steps: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """What each of the last looks saw, oldest first."""
+    looks = [s["attempt"] for s in steps if s["name"] == StepName.ANALYZE and s["started_at"] is not None]
+    logs = [text_of(store, run, log_name(StepName.ANALYZE, attempt)) for attempt in looks[-SHOWN_LOOKS:]]
+    findings = [finding for log in logs for finding in findings_in(log)]
+    return [finding for place, finding in enumerate(findings) if finding not in findings[:place]]
 
 
 def text_of(store: ArtifactStore, run: UUID, path: str) -> str:
@@ -69,23 +78,11 @@ def _log(store: ArtifactStore, run: UUID, step: StepName, attempt: int, urls: Ma
 
 def _tail(store: ArtifactStore, run: UUID, path: str) -> tuple[str, int]:
     """The last bytes of a file from a line's beginning, and its size."""
-    size = _size(store, run, path)
+    size = store.size(run, path)
+    if not size:
+        return "", 0
     start = max(0, size - SHOWN_BYTES)
     data = store.read_from(run, path, start, SHOWN_BYTES)
     if start:
         data = data.partition(b"\n")[2] or data
     return data.decode("utf-8", "backslashreplace"), size
-
-
-def _size(store: ArtifactStore, run: UUID, path: str) -> int:
-    """How many bytes a file has, which may grow meanwhile: found by asking where it ends."""
-    low, high = 0, SHOWN_BYTES
-    while high < LARGEST and store.read_from(run, path, high - 1, 1):
-        low, high = high, high * 2
-    while low < high:
-        middle = (low + high) // 2
-        if store.read_from(run, path, middle, 1):
-            low = middle + 1
-        else:
-            high = middle
-    return low

@@ -18,27 +18,24 @@ TYPES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """A file as it is sent."""
+    """A file as it is sent; `digest`: enough of its hash to tell versions apart."""
 
     content: bytes
     media_type: str
-
-    @property
-    def digest(self) -> str:
-        """Enough of its hash to tell versions apart."""
-        return hashlib.sha256(self.content).hexdigest()[:12]
+    digest: str
 
 
 @cache
 def static_files() -> Mapping[str, StaticFile]:
     """All of them by name, read once."""
     folder = files("api_service.ui") / "static"
-    return {
-        entry.name: StaticFile(entry.read_bytes(), TYPES["." + entry.name.rpartition(".")[2]])
-        for entry in folder.iterdir()
-    }
+    return {entry.name: _read(entry.name, entry.read_bytes()) for entry in folder.iterdir()}
 
 
 def static_url(name: str) -> str:
     """The address of one of them, as it is now."""
     return f"/ui/static/{name}?v={static_files()[name].digest}"
+
+
+def _read(name: str, content: bytes) -> StaticFile:
+    return StaticFile(content, TYPES["." + name.rpartition(".")[2]], hashlib.sha256(content).hexdigest()[:12])

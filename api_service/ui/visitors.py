@@ -9,9 +9,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api_service.api.cookies import csrf_token
-from api_service.api.problems import Problem
 from api_service.api.routing import Use, as_approver
-from api_service.api.security import current_visitor
+from api_service.api.security import check_role, current_visitor
 from moonmind.access.keys import Person, SignedIn, may
 from moonmind.schemas.approvals import Role
 from moonmind.workflows.orchestrator.gates import Approver
@@ -55,8 +54,7 @@ def needs(role: Role) -> Callable[[Visitor], Visitor]:
     """A dependency: the visitor, if they hold the role. 403 otherwise."""
 
     def check(visitor: Annotated[Visitor, Depends(visitor_of)]) -> Visitor:
-        if not visitor.may(role):
-            raise Problem(403, "not_allowed", f"this needs the role {role}", "Ask an admin for a key with that role.")
+        check_role(visitor.person, role)
         return visitor
 
     return check

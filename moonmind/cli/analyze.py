@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes read of each log; of a longer one the end counts, since the last failure does."""
 
-DEFAULT_ALLOW = ("requirements*.txt", "requirements/*.txt", "pyproject.toml", "Dockerfile")
+DEFAULT_ALLOW = (
+    *("requirements*.txt", "requirements/*.txt", "*requirements.txt", "requirements*.in", "constraints*.txt"),
+    *("pyproject.toml", "uv.lock", "poetry.lock"),
+    *("package.json", "package-lock.json", "npm-shrinkwrap.json"),
+    *("Dockerfile*", "*.Dockerfile", "docker/Dockerfile*"),
+)
+"""Without a profile: manifests, their lock files, and Dockerfiles."""
+
 UNREACHABLE = 3
 
 
@@ -115,7 +122,10 @@ def _as_data(decision: Analysis) -> dict[str, Any]:
         "findings": [
             finding.model_dump(mode="json", include={"kind", "summary", "evidence"}) for finding in decision.findings
         ],
-        "edits": [edit.model_dump(mode="json") for edit in decision.edits],
+        "edits": [
+            edit.model_dump(mode="json", include={"kind", "file", "name", "version", "reason"})
+            for edit in decision.edits
+        ],
         "diff": decision.diff,
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from moonmind.cli.client import Client, RefusedError
@@ -23,7 +22,7 @@ def waiting_text(run: Run) -> str:
     gate, command = run["awaiting"], f"moonmind runs approve {short_id(run)}"
     number, roles = gate["required_approvals"], " or ".join(gate["approver_roles"])
     people = "1 person" if number == 1 else f"{number} people"
-    agreed = ", ".join(_agreed(run))
+    agreed = ", ".join(gate["agreed"])
     who = "anybody with that role" if gate["self_approval"] else f"somebody other than {run['requested_by']}"
     return (
         f"waits for approval before {run['current_step']}: by {people} with the role {roles}, "
@@ -71,7 +70,7 @@ def print_diff(screen: Console, diff: bytes) -> None:
 
 def read_diff(client: Client, run: Run) -> bytes | None:
     """The change that the plan in force makes, None when there is none. Raises RefusedError when it should be there."""
-    previews = [artifact for artifact in run["artifacts"] if artifact["type"] == "patch_preview"]
+    previews = [artifact for artifact in run["artifacts"] if artifact["path"] == "patch_preview.diff"]
     if not previews and run["awaiting"] and "patch" in _planned(run):
         raise RefusedError(
             f"the diff of run {run['run_id']} is gone, and nobody should decide about what they cannot see.\n"
@@ -85,14 +84,6 @@ def read_diff(client: Client, run: Run) -> bytes | None:
 def _planned(run: Run) -> list[str]:
     """The steps that the plan does not leave out; one that was only asked to restart has no patch."""
     return [step["name"] for step in run["action_plan"]["steps"] if not step["parameters"].get("skip")]
-
-
-def _agreed(run: Run) -> list[str]:
-    """Whose yes to the plan in force counts now."""
-    plan, now = run["action_plan"]["digest"], datetime.now(UTC)
-    standing = (a for a in run["approvals"] if a["decision"] == "approve" and not a["revoked_at"])
-    counted = (a for a in standing if datetime.fromisoformat(a["expires_at"]) > now)
-    return [answer["approver"] for answer in counted if answer["plan_digest"] == plan]
 
 
 def _visible(line: str) -> str:

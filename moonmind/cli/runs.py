@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 RUNS = "/orchestrator/runs"
 STEPS = ("analyze", "patch", "build", "restart", "verify", "rollback")
-TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 
 
 def _check_id(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
@@ -130,7 +129,7 @@ def show(run_id: str, as_json: bool) -> None:
     """
     from moonmind.cli.client import make_client
     from moonmind.cli.output import print_json
-    from moonmind.cli.run_view import find_run, print_run
+    from moonmind.cli.run_view import TERMINAL, find_run, print_run
 
     run = find_run(make_client(), run_id)
     print_json(run) if as_json else print_run(run)

@@ -21,6 +21,8 @@ from kombu.utils.json import dumps
 log = logging.getLogger(__name__)
 
 NAME = f"{__name__}:Transport"
+LONGEST_LOOK = 0.2
+"""Seconds. Celery looks for two at a time, once more after it was asked to stop, and stops in between."""
 
 
 class Channel(filesystem.Channel):  # type: ignore[misc]  # kombu's types are not followed
@@ -47,3 +49,7 @@ class Transport(filesystem.Transport):  # type: ignore[misc]
     """`filesystem://` as this project uses it."""
 
     Channel = Channel
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        """Wait for a message and deliver it. Raises TimeoutError when none comes in time."""
+        super().drain_events(connection, None if timeout is None else min(timeout, LONGEST_LOOK))

@@ -12,6 +12,8 @@ from moonmind.evidence.stories import MASK
 PREVIEW, APPLIED, PRE_IMAGE = "patch_preview", "patch_diff", "pre_image"
 DIFF_TYPES = (PREVIEW, APPLIED)
 PRE_IMAGES = "pre-images/"
+IN_FORCE = "patch_preview.diff"
+"""The change that the newest plan makes."""
 
 Diff = tuple[str, str, str]
 """Type, path and text."""
@@ -36,16 +38,23 @@ def check_change(
     """The diffs and the pre-images against the plan in force."""
     changes = plans[-1].changes if plans else []
     findings, notes = list(_wrong_pre_images(artifacts, changes)), []
-    previews = [(path, text) for kind, path, text in diffs if kind == PREVIEW]
-    for path, text in previews:
-        wrong, unproven = check_diff(text, changes)
+    previews = {path: text for kind, path, text in diffs if kind == PREVIEW}
+    for path, text in previews.items():
+        wrong, unproven = check_diff(text, _changes_of(path, plans))
         findings += [f"{path}: {finding}" for finding in wrong]
         notes += [f"{path} does not show all of {file}: not checked against its SHA-256" for file in unproven]
     applied = [text for kind, _, text in diffs if kind == APPLIED]
     is_patched = any(step.name == "patch" and step.status == "succeeded" for step in steps)
-    if is_patched and previews and not any(_shows(previews[-1][1], text) for text in applied):
+    if is_patched and IN_FORCE in previews and not any(_shows(previews[IN_FORCE], text) for text in applied):
         findings.append("no diff of the patch step shows the change that was planned")
     return make_check("change", f"{len(changes)} changed files, {len(diffs)} diffs, as the plan says", findings, notes)
+
+
+def _changes_of(path: str, plans: Sequence[PlanLine]) -> Sequence[Change]:
+    """The plan that a preview shows: the one in force, or for `patch_preview-2.diff` version 2."""
+    version = path.removeprefix(f"{PREVIEW}-").removesuffix(".diff")
+    shown = [plan for plan in plans if path == IN_FORCE or str(plan.version) == version]
+    return shown[-1].changes if shown else []
 
 
 def _strays(manifest: Manifest, there: dict[str, PartEntry], artifacts: Sequence[ArtifactLine]) -> Iterator[str]:

@@ -9,6 +9,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from moonmind.schemas.workflow_models import RunStatus
+
 FORMAT = "moonmind-evidence/1"
 MANIFEST_PREFIX = b"moonmind evidence manifest v1\n"
 """Before what is signed of a manifest, so that no signature of ours for something else fits one."""
@@ -21,8 +23,6 @@ FIRST_PARTS = (README, RUN, PLANS, STEPS, APPROVALS, ARTIFACTS, EVENTS, HEAD, KE
 """In this order; then the files, then MANIFEST and SIGNATURE."""
 FILES = "files/"
 LONGEST_FILE_NAME = 60
-
-TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 
 Hash = str
 
@@ -46,7 +46,7 @@ class RunPart(Shape):
     """RunSummary."""
 
     run_id: UUID
-    status: str
+    status: RunStatus
     target_service: str
     instruction: str
     priority: str

@@ -12,7 +12,7 @@ from typing import Any
 
 from moonmind.evidence.plan_digest import digest_of_plan
 from moonmind.evidence.report import Check, make_check
-from moonmind.evidence.shapes import TERMINAL, ApprovalLine, EventLine, PlanLine, RunPart, StepLine
+from moonmind.evidence.shapes import ApprovalLine, EventLine, PlanLine, RunPart, StepLine
 
 GIVEN = {"approval_given": "approve", "approval_taken_over": "approve", "approval_rejected": "reject"}
 """Event → decision of the approval that it made."""
@@ -64,7 +64,7 @@ def _beginning(story: Story) -> Iterator[str]:
 
 def _ending(story: Story) -> Iterator[str]:
     run, ends = story.run, story.of("run_finished")
-    if run.status not in TERMINAL:
+    if not run.status.is_terminal:
         if ends:
             yield f"the run is {run.status}; its record says it has ended"
         return

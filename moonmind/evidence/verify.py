@@ -30,7 +30,6 @@ from moonmind.evidence.shapes import (
     RUN,
     SIGNATURE,
     STEPS,
-    TERMINAL,
     ApprovalLine,
     ArtifactLine,
     EventLine,
@@ -200,7 +199,7 @@ def _check_run(manifest: Manifest, run: RunPart) -> Check:
     findings = []
     if (manifest.run_id, manifest.status) != (run.run_id, run.status):
         findings.append(f"the manifest is about run {manifest.run_id}, {manifest.status}")
-    if manifest.is_over != (run.status in TERMINAL):
+    if manifest.is_over != run.status.is_terminal:
         findings.append("the manifest and the run differ in whether it had ended")
     notes = () if manifest.is_over else ("the run had not ended: this is how far it had come",)
     return make_check("subject", f"run {run.run_id} of {run.target_service}", findings, notes)

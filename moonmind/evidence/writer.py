@@ -23,8 +23,8 @@ from moonmind.evidence.shapes import (
     MANIFEST_PREFIX,
     README,
     SIGNATURE,
-    TERMINAL,
 )
+from moonmind.schemas.workflow_models import RunStatus
 
 README_TEXT = b"""Evidence of one run, from MoonMind Orchestrator.
 
@@ -76,7 +76,7 @@ class Export:
     """Who exports which run, when, in which state."""
 
     run_id: UUID
-    status: str
+    status: RunStatus
     exported_at: datetime
     exported_by: str
 
@@ -100,7 +100,7 @@ def write_bundle(
         "format": FORMAT,
         "run_id": export.run_id,
         "status": export.status,
-        "is_over": export.status in TERMINAL,
+        "is_over": export.status.is_terminal,
         "exported_at": export.exported_at,
         "exported_by": export.exported_by,
         "key_id": key.key_id,

@@ -110,7 +110,8 @@ class Timeouts(Table):
 
 
 class ServiceProfile(Table):
-    """One service. `allow` holds globs relative to `workspace`; nothing else is ever written."""
+    """One service. `allow` holds globs relative to `workspace`; nothing else is ever written. `rounds`: plans that one
+    run may make; after a build or a check that fails for a new reason it plans again."""
 
     runtime: Literal["compose", "process"]
     workspace: Path
@@ -123,6 +124,7 @@ class ServiceProfile(Table):
     host: ServiceName | None = None
     approval: ApprovalGate = ApprovalGate()
     planners: tuple[Literal["rules"], ...] = ("rules",)
+    rounds: int = Field(5, ge=1, le=20)
     delivery: DeliveryMode = "leave"
 
     @model_validator(mode="after")

@@ -136,6 +136,8 @@ class Edit(Frozen):
 
     `old` and `new` are a text_replace's: whole lines that stand in the file once, and what comes in their place; an
     empty `old` makes a file that is not there. `proof`: what shows that `name` is right, for an edit that adds it.
+    `stage` and `before` are a Dockerfile edit's: the stage by name or number (None: the last), and the instruction, its
+    words one blank apart, before which a package is needed (None: whenever the image runs).
     """
 
     kind: EditKind
@@ -144,6 +146,8 @@ class Edit(Frozen):
     version: str | None = None
     old: str | None = None
     new: str | None = None
+    stage: str | None = None
+    before: str | None = None
     reason: str
     proof: str | None = None
 
@@ -157,7 +161,10 @@ class FileChange(Frozen):
 
 
 class Analysis(Frozen):
-    """The outcome of analyze. `edit` carries edits and their exact unified diff; the others change nothing."""
+    """The outcome of analyze. `edit` carries edits and their exact unified diff; the others change nothing.
+
+    `rebuild`: the files are right, and what runs was built from others.
+    """
 
     decision: Literal["edit", "explain", "none"]
     findings: tuple[Finding, ...] = ()
@@ -166,6 +173,7 @@ class Analysis(Frozen):
     diff: str | None = None
     rationale: str | None = None
     generated_by: GeneratedBy = "system"
+    rebuild: bool = False
 
 
 class LogSource(Frozen):
@@ -211,13 +219,15 @@ class ServiceFacts(Frozen):
     """What a service runs on, as far as its runtime can tell without starting anything of the service.
 
     `python`: "3.11"; `system`: "debian bookworm" (`ID` and `VERSION_CODENAME` of os-release); `node`: "20";
-    `installed`: Python distributions by normalised name, with their versions. None and empty: not known.
+    `installed`: Python distributions by normalised name, with their versions; `images`: what the engine has of the
+    images that the service is built from, as `name:tag`. None and empty: not known.
     """
 
     python: str | None = None
     system: str | None = None
     node: str | None = None
     installed: Mapping[str, str] = Field(default_factory=dict)
+    images: tuple[str, ...] = ()
 
 
 class Failure(Frozen):

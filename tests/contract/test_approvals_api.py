@@ -43,6 +43,7 @@ def test_a_waiting_run_says_for_whom_and_an_approval_lets_it_go_on(protected: Pr
         "approver_roles": ["approver"],
         "required_approvals": 1,
         "self_approval": False,
+        "agreed": [],
     }
     given = front.call("ann", "POST", f"{RUNS}/{run}/approval-tokens")
     assert given.status_code == 201
@@ -205,6 +206,20 @@ def test_there_is_something_to_do_about_every_refusal() -> None:
     sources = [Path(str(module.__file__)).read_text(encoding="utf-8") for module in (approvals, gates)]
     codes = {code for source in sources for code in re.findall(r'Refusal\(\s*"(\w+)"', source)}
     assert codes == set(APPROVAL_REMEDIES) == {code for _, _, code in REFUSED}
+
+
+def test_a_waiting_run_says_who_agreed_as_the_gate_counts(protected: Protected) -> None:
+    front = protected(required_approvals="2")
+    run = front.waiting()
+    assert front.answer("ann", run).status_code == 200
+    assert front.detail(run)["awaiting"]["agreed"] == ["ann"]
+    asked = {"requirement": "pre-run", "required_approvals": 2, "approver_roles": ["admin"]}
+    assert front.call("ada", "PUT", "/orchestrator/approval-gates/shop", asked).status_code == 200
+    assert front.detail(run)["awaiting"]["agreed"] == [], "an approver's word is not asked for any more"
+    expire(front, "approvals", "expires_at")
+    allowed = {**asked, "approver_roles": ["approver"]}
+    assert front.call("ada", "PUT", "/orchestrator/approval-gates/shop", allowed).status_code == 200
+    assert front.detail(run)["awaiting"]["agreed"] == [], "its time is over"
 
 
 def test_an_answer_can_be_taken_back_by_whoever_gave_it_and_by_an_admin(protected: Protected) -> None:

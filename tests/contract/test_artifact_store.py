@@ -23,6 +23,7 @@ def test_a_log_can_be_read_from_its_first_byte_while_it_is_written(store: DiskAr
         assert (tmp_path / "spec_workflows" / str(RUN) / "build.log").exists()
         log.write("one\n")
         assert store.read_from(RUN, "build.log", 0, 100) == b"one\n"
+        assert store.size(RUN, "build.log") == 4
         log.write("tw\udcc3o\n")
         (info,) = log.finish()
     content = store.get(RUN, "build.log")
@@ -70,12 +71,20 @@ def test_a_whole_file_replaces_the_one_before(store: DiskArtifactStore, tmp_path
 def test_what_does_not_exist_is_none(store: DiskArtifactStore) -> None:
     assert store.get(RUN, "nothing") is None
     assert store.read_from(RUN, "nothing", 0, 10) == b""
+    assert store.size(RUN, "nothing") is None
+
+
+def test_an_empty_file_has_a_size_and_a_folder_has_none(store: DiskArtifactStore) -> None:
+    store.put(RUN, ArtifactType.PRE_IMAGE, "pre-images/empty", b"", StepName.PATCH)
+    assert (store.size(RUN, "pre-images/empty"), store.size(RUN, "pre-images")) == (0, None)
 
 
 @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "", "a\0b"])
 def test_a_path_that_leaves_the_run_is_refused(store: DiskArtifactStore, path: str) -> None:
     with pytest.raises(PathRefusedError):
         store.get(RUN, path)
+    with pytest.raises(PathRefusedError):
+        store.size(RUN, path)
     with pytest.raises(PathRefusedError):
         store.put(RUN, ArtifactType.METRICS, path, b"", StepName.PATCH)
 
@@ -87,3 +96,4 @@ def test_a_symlink_in_the_store_is_not_followed(store: DiskArtifactStore, tmp_pa
     (folder / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(OSError, match="symbolic links"):
         store.get(RUN, "link")
+    assert store.size(RUN, "link") is None

@@ -94,7 +94,7 @@ FAKE = FakePackageIndex(
     Release("history", "1.0", frozenset({"history", "history_beside"}), 4),
     offers={
         "history": [
-            Offer("3.0", requires_python=">=3.99", installable=False),
+            Offer("3.0", requires_python=">=3.99", installable=False, wheel=False),
             Offer("2.1rc1"),
             Offer("2.0", requires_python=">=3.8"),
             Offer("1.5", yanked="it <b>lost</b> files"),
@@ -116,7 +116,7 @@ def either(request: pytest.FixtureRequest, serve: Callable[[str], PipPackageInde
 
 def test_every_version_is_offered_with_what_the_index_says_of_it(either: PackageIndex) -> None:
     assert either.offers("History", python="3.11") == (
-        Offer("3.0", requires_python=">=3.99", installable=False),
+        Offer("3.0", requires_python=">=3.99", installable=False, wheel=False),
         Offer("2.1rc1"),
         Offer("2.0", requires_python=">=3.8"),
         Offer("1.5", yanked="it <b>lost</b> files"),
@@ -195,6 +195,7 @@ def test_the_newest_stable_release_and_all_its_modules(index: PipPackageIndex) -
     assert release is not None
     assert (release.name, release.version, release.releases) == ("plain", "1.2", 2)
     assert release.modules == {"plain", "plain.sub", "plain.sub.mod"}
+    assert release.file == "Plain-1.2-py3-none-any.whl"
 
 
 @pytest.mark.parametrize(

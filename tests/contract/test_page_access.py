@@ -9,11 +9,11 @@ from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 from fastapi.testclient import TestClient
 
-from api_service.api.cookies import csrf_token
 from api_service.api.routing import Use
-from api_service.api.security import FIRST_PAGE, PageOperator, PageViewer, safe_next
+from api_service.api.security import FIRST_PAGE, safe_next
 from api_service.api.signing_in import sign_in, sign_out
 from api_service.main import create_app
+from api_service.ui.visitors import Operator, Viewer
 from moonmind.config.settings import Settings
 
 
@@ -23,11 +23,11 @@ def browser(settings: Settings) -> Iterator[TestClient]:
     app = create_app(settings)
 
     @app.get("/ui/looked-at")
-    def page(visitor: PageViewer, context: Use) -> dict[str, str]:
-        return {"who": visitor.person.owner, "proof": csrf_token(context, visitor)}
+    def page(visitor: Viewer) -> dict[str, str]:
+        return {"who": visitor.owner, "proof": visitor.csrf}
 
     @app.post("/ui/changed")
-    def change(visitor: PageOperator, word: str = Form()) -> dict[str, str]:
+    def change(visitor: Operator, word: str = Form()) -> dict[str, str]:
         return {"word": word}
 
     @app.post("/ui/enter")
@@ -37,7 +37,7 @@ def browser(settings: Settings) -> Iterator[TestClient]:
         return response
 
     @app.post("/ui/leave")
-    def leave(visitor: PageViewer, request: Request, context: Use) -> Response:
+    def leave(visitor: Viewer, request: Request, context: Use) -> Response:
         response = RedirectResponse("/ui/sign-in", 303)
         sign_out(request, response, context)
         return response

@@ -289,7 +289,10 @@ def test_an_answer_is_taken_back_while_others_must_agree(protected: Protected) -
     run = front.waiting()
     ann = Visit(front, "ann")
     ann.post(f"/ui/runs/{run}/answer", decision="approve", plan_digest=digest_of(front, run))
-    assert "You have answered" in ann.get(f"/ui/runs/{run}").text
+    shown = ann.get(f"/ui/runs/{run}").text
+    assert "You have answered" in shown
+    assert "<strong>ann</strong> agreed" in shown
+    assert "1 of 2" in ann.get("/ui/approvals").text
     (given,) = front.detail(run)["approvals"]
     revoke = f"/ui/runs/{run}/answers/{given['approval_id']}/revoke"
     assert "Take back" not in Visit(front, "ben").get(f"/ui/runs/{run}").text

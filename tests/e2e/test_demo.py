@@ -97,6 +97,7 @@ def test_a_package_that_the_service_does_not_need_is_refused_before_anything_sta
 
 
 def test_a_stack_that_is_up_for_work_is_not_taken_down(home: EmbeddedHome) -> None:
+    home.put_plain_shop()
     assert home.run("up", "--detach").returncode == 0
     done = home.run("demo")
     assert (done.returncode, done.stdout) == (1, "")

@@ -24,13 +24,16 @@ class FakePackageIndex:
         *releases: Release,
         offers: Mapping[str, Sequence[Offer]] | None = None,
         names: Mapping[tuple[str, str, str], frozenset[str]] | None = None,
+        requires: Mapping[tuple[str, str], Sequence[str]] | None = None,
     ) -> None:
-        """Of several releases of one name the first is the newest; `names` by (distribution, version, module)."""
+        """Of several releases of one name the first is the newest; `names` by (distribution, version, module),
+        `requires` by (distribution, version)."""
         self._releases: dict[str, list[Release]] = {}
         for one in releases:
             self._releases.setdefault(canonicalize_name(one.name), []).append(one)
         self._offers = {canonicalize_name(name): tuple(given) for name, given in (offers or {}).items()}
         self._names = dict(names or {})
+        self._requires = dict(requires or {})
         self.asked: list[str] = []
 
     def newest(self, distribution: str, *, python: str | None) -> Release | None:
@@ -46,6 +49,11 @@ class FakePackageIndex:
     def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
         self.asked.append(canonicalize_name(distribution))
         return self._names.get((canonicalize_name(distribution), version, module))
+
+    def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
+        self.asked.append(canonicalize_name(distribution))
+        found = self._requires.get((canonicalize_name(distribution), version))
+        return None if found is None else tuple(found)
 
     def _of(self, distribution: str) -> list[Release]:
         self.asked.append(canonicalize_name(distribution))
@@ -65,6 +73,9 @@ class UnavailablePackageIndex:
         raise _away()
 
     def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
+        raise _away()
+
+    def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
         raise _away()
 
 

@@ -37,6 +37,8 @@ class FakeRuntime:
     calls: list[str] = field(default_factory=list)
     marks: dict[str, str] = field(default_factory=dict)
     log: str = MISSING
+    says: Callable[[str], str] = lambda text: ""
+    """What the service logs, by what it was built from; empty: `log`."""
 
     def __post_init__(self) -> None:
         self.image = self.running = self.manifest.read_text()
@@ -54,7 +56,7 @@ class FakeRuntime:
 
     def recent_logs(self, execute: Execute) -> str:
         self._call("recent_logs")
-        return "" if self.healthy else self.log
+        return "" if self.healthy else self.says(self.running) or self.log
 
     def facts(self, execute: Execute) -> ServiceFacts:
         self._call("facts")

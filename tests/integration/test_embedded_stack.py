@@ -63,6 +63,7 @@ def test_up_answers_in_full_and_ctrl_c_leaves_no_process(home: EmbeddedHome) -> 
 
 
 def test_secrets_are_in_private_files_only(home: EmbeddedHome) -> None:
+    home.put_plain_shop()
     assert json.loads(home.run("up", "--detach", "--json").stdout)["services"].keys() == {"shop"}
     var = home.folder / "var"
     password = (var / "postgres/password").read_text()
@@ -76,6 +77,7 @@ def test_secrets_are_in_private_files_only(home: EmbeddedHome) -> None:
 
 
 def test_a_killed_foreground_command_takes_its_stack_along(home: EmbeddedHome) -> None:
+    home.put_plain_shop()
     with home.start("up") as up:
         address(up)
         living = home.processes()
@@ -95,6 +97,7 @@ def supervisors(home: EmbeddedHome) -> list[psutil.Process]:
 
 
 def test_it_starts_again_after_kill_9_of_anything(home: EmbeddedHome) -> None:
+    home.put_plain_shop()
     assert home.run("up", "--detach").returncode == 0
     run = "00000000"
     assert home.run("runs", "show", run).returncode == 2, "the API answers"
@@ -118,6 +121,7 @@ def test_a_taken_port_is_told_before_anything_starts(home: EmbeddedHome) -> None
 
 
 def test_what_stops_the_api_from_starting_is_shown(home: EmbeddedHome) -> None:
+    home.put_plain_shop()
     (home.folder / "var" / "signing.key").mkdir(parents=True)
     done = home.run("up")
     assert done.returncode == 1
@@ -131,6 +135,7 @@ def test_it_runs_as_a_plain_user_too(tmp_path: Path) -> None:
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o711)
     home = EmbeddedHome(tmp_path / "home")
+    home.put_plain_shop()
     shutil.chown(home.folder, "nobody")
     environment = home.environment({"HOME": str(home.folder)})
 

@@ -20,6 +20,18 @@ ROOT = Path(__file__).parents[2]
 MOONMIND = Path(sys.executable).with_name("moonmind")
 
 
+PLAIN_SHOP = """\
+import http.server, os
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+
+http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+"""
+
+
 def prefix_for_nobody() -> tuple[str, ...]:
     """What a command begins with to run as a plain user. Skips the test where that cannot be."""
     if os.geteuid() != 0:
@@ -44,6 +56,13 @@ class EmbeddedHome:
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
         shutil.copy(ROOT / "config.toml", self.folder)
+
+    def put_plain_shop(self) -> None:
+        """A shop that needs no packages, for tests that are not about it: its environment is there at once."""
+        shop = self.folder / "services" / "shop"
+        shop.mkdir(parents=True)
+        (shop / "app.py").write_text(PLAIN_SHOP)
+        (shop / "requirements.txt").write_text("# nothing\n")
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MOONMIND_")}

@@ -26,6 +26,7 @@ from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, do_task, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.clock import SkippingClock
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.knowledge import knowledge
 from tests.fakes.runtime import FakeRuntime, always_healthy
@@ -85,6 +86,7 @@ class House:
             lease=30,
             step_attempts=3,
             signer=signer,
+            clock=SkippingClock(),
         )
 
     def submit(self, instruction: str = "fix the missing dependency", *, by: str = "kim", **rest: Any) -> UUID:
@@ -113,7 +115,7 @@ class House:
         with self.database.connect() as connection:
             rows = read_models.find_run(connection, run)
         assert rows
-        return run_detail(rows.run, rows.plan, rows.steps, rows.artifacts, rows.approvals, rows.gate)
+        return run_detail(rows.run, rows.plan, rows.steps, rows.artifacts, rows.approvals, rows.gate, rows.now)
 
     def events(self, run: UUID, kind: str | None = None) -> list[dict[str, Any]]:
         """What is on the run's record, in order."""

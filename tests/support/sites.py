@@ -72,7 +72,7 @@ workspace = "shop"
 allow = ["requirements.txt"]
 verify_successes = 2
 delivery = "%s"
-timeouts = { verify = 20 }
+timeouts = { verify = 10 }
 approval = { requirement = "%s" }
 """
 

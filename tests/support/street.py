@@ -36,6 +36,7 @@ from moonmind.workflows.orchestrator.storage import DiskArtifactStore
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, execute_step, submit_run
 from moonmind.workflows.orchestrator.workspace import LocalWorkspace
+from tests.fakes.clock import SkippingClock
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.keys import HOUSE_KEY
 from tests.fakes.knowledge import knowledge
@@ -83,6 +84,7 @@ class Deeds:
 
     before: bytes | None = None
     image: str | None = None
+    written: set[bytes] = field(default_factory=set)
     done: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
     theirs: bool = False
@@ -122,7 +124,10 @@ class Street:
             artifacts=DiskArtifactStore(settings.artifact_root, 1_000_000),
             runner=_NoCommands(),
             knowledge=knowledge(
-                FakePackageIndex(release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser")))
+                FakePackageIndex(
+                    release("python-dateutil", "2.9.0", modules=("dateutil", "dateutil.parser")),
+                    release("pyyaml", "6.0.2", modules=("yaml",)),
+                )
             ),
             planners_of=lambda name: (RULES,),
             probe=always_healthy,
@@ -136,6 +141,7 @@ class Street:
             lease=600,
             step_attempts=3,
             signer=HOUSE_KEY,
+            clock=SkippingClock(),
         )
         keep_configured_gates(self.tools)
 
@@ -282,12 +288,15 @@ class Street:
         self.did(what)
         deeds = self._deeds_of(claimed)
         (change,) = claimed.plan.changes
-        known = {hashlib.sha256(data).hexdigest() for data in (old, new) if data is not None}
-        self.check(known == {change.before_sha256, change.after_sha256}, f"{what} of {new!r} over {old!r}")
         if what == "write":
             self._check_gate("write")
             deeds.before = old if deeds.before is None else deeds.before
+            known = {sha256(deeds.before or b""), sha256(new or b"")}
+            self.check(known == {change.before_sha256, change.after_sha256}, f"{what} of {new!r} over {old!r}")
+            self.check(old in {deeds.before, *deeds.written}, f"{what} over {old!r}, which is not the run's")
+            deeds.written.add(new or b"")
         else:
+            self.check(old in deeds.written, f"{what} of {new!r} over {old!r}")
             self.check(new == deeds.before, f"put back {new!r}, but it was {deeds.before!r}")
             deeds.put_back = self.disturbed[service]
 
@@ -297,6 +306,7 @@ class Street:
         if claimed.run.start_step is StepName.ROLLBACK and deeds.before is None:
             (row,) = self.rows("SELECT retried_from FROM orchestrator_runs WHERE id = :id", id=claimed.run.id)
             deeds.before = self.deeds[row["retried_from"]].before
+            deeds.written = self.deeds[row["retried_from"]].written
         return deeds
 
     def _check_turn(self, claimed: dict[str, Any]) -> None:
@@ -322,8 +332,8 @@ class Street:
         gates = self.rows("SELECT * FROM approval_gates WHERE service = :service", service=run.target_service)
         if not gates or step != guarded(gates[0]["requirement"], run.start_step):
             return
-        if gates[0]["requirement"] == "pre-run" and run.progress.get("touched"):
-            return  # it had passed the gate before a worker fell silent
+        if gates[0]["requirement"] == "pre-run" and run.progress.get("begun") == claimed.plan.digest:
+            return  # this very plan had passed the gate before a worker fell silent
         answers = self.rows(
             "SELECT approver, role, decision FROM approvals WHERE subject_id = :run AND plan_digest = :digest "
             "AND revoked_at IS NULL AND expires_at > clock_timestamp()",
@@ -334,6 +344,10 @@ class Street:
         agreed = {answer["approver"] for answer in counted if answer["decision"] == "approve"}
         enough = len(agreed) >= gates[0]["required_approvals"] and len(agreed) == len(counted)
         self.check(enough, f"{instant} with the word of {agreed or 'nobody'} at {gates[0]['requirement']}")
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def guarded(requirement: str, start: str) -> str | None:

@@ -121,8 +121,8 @@ def _readable(context: Context, run: UUID, artifact: UUID) -> Row:
     if row is None:
         raise Problem(404, "artifact_not_found", "there is no such artifact", "List the run's artifacts.")
     try:
-        size = row["size_bytes"]
-        if size and not context.tools.artifacts.read_from(run, row["path"], size - 1, 1):
+        size = context.tools.artifacts.size(run, row["path"])
+        if size is None or size < row["size_bytes"]:
             raise FileNotFoundError
         if row["type"] == ArtifactType.PRE_IMAGE:
             _refuse_secrets(context, context.tools.artifacts.get(run, row["path"]) or b"")

@@ -55,7 +55,7 @@ def show_run(run_id: UUID, context: Use, person: Viewer) -> dict[str, Any]:
     """Plan, steps, artifacts, approvals and how it ended; while it waits for people, for whom."""
     rows = rows_of(context, run_id)
     artifacts = present_artifacts(context, run_id, rows.artifacts)
-    return run_detail(rows.run, rows.plan, rows.steps, artifacts, rows.approvals, rows.gate)
+    return run_detail(rows.run, rows.plan, rows.steps, artifacts, rows.approvals, rows.gate, rows.now)
 
 
 @router.get("/runs/{run_id}/artifacts", response_model=ArtifactList, responses={404: PROBLEM}, summary="Files of a run")

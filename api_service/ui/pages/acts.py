@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -31,8 +32,12 @@ from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.use_cases import RunOverError, RunRequest, cancel_run, submit_run
 
 REFUSALS = (
-    *(ApprovalRefusedError, NotResumableError, RunNotOverError, RunOverError, UnknownServiceError),
-    *(InvalidFormError,),
+    ApprovalRefusedError,
+    InvalidFormError,
+    NotResumableError,
+    RunNotOverError,
+    RunOverError,
+    UnknownServiceError,
 )
 
 router = APIRouter(prefix="/ui/runs/{run_id}", route_class=PageRoute)
@@ -41,80 +46,79 @@ router = APIRouter(prefix="/ui/runs/{run_id}", route_class=PageRoute)
 @router.post("/answer")
 def answer(request: Request, run_id: UUID, context: Use, visitor: Viewer, sent: Form) -> Response:
     """Approve or reject the very plan that was shown."""
-    rows_of(context, run_id)
-    values = {"decision": sent.one("decision"), "comment": sent.optional("comment")}
-    try:
-        body = check(AnswerForm, {**values, "plan_digest": sent.one("plan_digest")})
+
+    def act() -> Response:
+        values = {"decision": sent.one("decision"), "plan_digest": sent.one("plan_digest")}
+        body = check(AnswerForm, {**values, "comment": sent.optional("comment")})
         give_answer(context, run_id, visitor, body)
-    except REFUSALS as error:
-        return _refused(request, context, visitor, run_id, error, comment=sent.one("comment"))
-    return go_to(f"/ui/runs/{run_id}", "approved" if body.decision == "approve" else "rejected")
+        return go_to(f"/ui/runs/{run_id}", "approved" if body.decision == "approve" else "rejected")
+
+    return _tried(act, request, context, visitor, run_id, comment=sent.one("comment"))
 
 
 @router.post("/answers/{approval_id}/revoke")
 def revoke(request: Request, run_id: UUID, approval_id: UUID, context: Use, visitor: Viewer, sent: Form) -> Response:
     """Take an answer back."""
-    rows_of(context, run_id)
-    try:
-        revoke_approval(context.tools, run_id, approval_id, visitor.approver)
-    except RunNotFoundError:
-        raise Problem(404, "approval_not_found", "no such approval of this run stands", "Look at the run.") from None
-    except REFUSALS as error:
-        return _refused(request, context, visitor, run_id, error)
-    return go_to(f"/ui/runs/{run_id}", "taken_back")
+
+    def act() -> Response:
+        try:
+            revoke_approval(context.tools, run_id, approval_id, visitor.approver)
+        except RunNotFoundError:
+            detail = "no such approval of this run stands"
+            raise Problem(404, "approval_not_found", detail, "Look at the run.") from None
+        return go_to(f"/ui/runs/{run_id}", "taken_back")
+
+    return _tried(act, request, context, visitor, run_id)
 
 
 @router.post("/cancel")
 def cancel(request: Request, run_id: UUID, context: Use, visitor: Operator, sent: Form) -> Response:
     """Stop it, and have what it did put back."""
-    rows_of(context, run_id)
-    try:
+
+    def act() -> Response:
         cancel_run(context.tools, run_id, visitor.owner)
-    except REFUSALS as error:
-        return _refused(request, context, visitor, run_id, error)
-    return go_to(f"/ui/runs/{run_id}", "cancelled")
+        return go_to(f"/ui/runs/{run_id}", "cancelled")
+
+    return _tried(act, request, context, visitor, run_id)
 
 
 @router.post("/retry")
 def retry(request: Request, run_id: UUID, context: Use, visitor: Operator, sent: Form) -> Response:
     """A new run that takes this one up at the chosen step."""
-    rows_of(context, run_id)
-    try:
-        body = check(
-            RetryRun, {"resume_from_step": sent.optional("resume_from_step"), "reason": sent.optional("reason")}
-        )
+
+    def act() -> Response:
+        body = check(RetryRun, {name: sent.optional(name) for name in ("resume_from_step", "reason")})
         asked = RetryRequest(body.resume_from_step, body.reason)
         new = retry_run(context.tools, run_id, asked, visitor.owner, uuid.uuid4)
-    except REFUSALS as error:
-        return _refused(request, context, visitor, run_id, error)
-    return go_to(f"/ui/runs/{new}", "retried")
+        return go_to(f"/ui/runs/{new}", "retried")
+
+    return _tried(act, request, context, visitor, run_id)
 
 
 @router.post("/run")
 def run_previewed(request: Request, run_id: UUID, context: Use, visitor: Operator, sent: Form) -> Response:
     """Do what a preview showed: from patch on, or with a token of somebody who approved it beforehand."""
-    rows_of(context, run_id)
-    token = sent.optional("approval_token")
-    try:
-        if token is None:
-            new = retry_run(context.tools, run_id, RetryRequest(), visitor.owner, uuid.uuid4)
-        else:
+
+    def act() -> Response:
+        if token := sent.optional("approval_token"):
             new = _run_with_token(context, visitor, run_id, token)
-    except REFUSALS as error:
-        return _refused(request, context, visitor, run_id, error)
-    return go_to(f"/ui/runs/{new}", "asked")
+        else:
+            new = retry_run(context.tools, run_id, RetryRequest(), visitor.owner, uuid.uuid4)
+        return go_to(f"/ui/runs/{new}", "asked")
+
+    return _tried(act, request, context, visitor, run_id)
 
 
 @router.post("/token")
 def vouch(request: Request, run_id: UUID, context: Use, visitor: Viewer, sent: Form) -> Response:
     """A token of whoever approves a preview, shown this once."""
-    rows_of(context, run_id)
-    try:
+
+    def act() -> Response:
         made = issue_token(context.tools, run_id, visitor.approver, context.settings.api.approval_token_ttl)
-    except REFUSALS as error:
-        return _refused(request, context, visitor, run_id, error)
-    shown = {"text": context.approval_tokens.sign(str(made.id)), "expires_at": made.expires_at}
-    return run_page(request, context, visitor, run_id, token=shown)
+        shown = {"text": context.approval_tokens.sign(str(made.id)), "expires_at": made.expires_at}
+        return run_page(request, context, visitor, run_id, token=shown)
+
+    return _tried(act, request, context, visitor, run_id)
 
 
 def _run_with_token(context: Context, visitor: Visitor, run_id: UUID, sent: str) -> UUID:
@@ -133,12 +137,16 @@ def _run_with_token(context: Context, visitor: Visitor, run_id: UUID, sent: str)
         raise
 
 
-def _refused(
-    request: Request, context: Context, visitor: Visitor, run_id: UUID, error: Exception, comment: str = ""
+def _tried(
+    act: Callable[[], Response], request: Request, context: Context, visitor: Visitor, run_id: UUID, comment: str = ""
 ) -> Response:
-    """The run's page as it is now, with why nothing was done."""
-    problem = _invalid(error) if isinstance(error, InvalidFormError) else refusal_of(error)
-    return run_page(request, context, visitor, run_id, problem.status_code, refused=problem, comment=comment)
+    """What `act` answers; if it is refused, the run's page as it is now, with why. Problem 404 without such a run."""
+    rows_of(context, run_id)
+    try:
+        return act()
+    except REFUSALS as error:
+        problem = _invalid(error) if isinstance(error, InvalidFormError) else refusal_of(error)
+        return run_page(request, context, visitor, run_id, problem.status_code, refused=problem, comment=comment)
 
 
 def _invalid(error: InvalidFormError) -> Problem:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Request, Response
 
 from api_service.api.routing import Use
@@ -27,8 +25,7 @@ def show_approvals(request: Request, context: Use, visitor: Viewer) -> Response:
     with context.engine.connect() as connection:
         listed = read_models.list_runs(connection, wanted)
         found = [read_models.find_run(connection, row["id"]) for row in listed[:MOST]]
-    details = [run_detail(r.run, r.plan, r.steps, (), r.approvals, r.gate) for r in found if r is not None]
-    now = datetime.now(UTC)
-    lines = [waiting_line(run, visitor.approver, now) for run in details if run["awaiting"]]
+    details = [(run_detail(r.run, r.plan, r.steps, (), r.approvals, r.gate, r.now), r.now) for r in found if r]
+    lines = [waiting_line(run, visitor.approver, now) for run, now in details if run["awaiting"]]
     mine, others = [line for line in lines if not line.reason], [line for line in lines if line.reason]
     return page(request, "approvals.html", visitor, mine=mine, others=others, more=len(listed) > MOST)

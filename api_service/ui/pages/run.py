@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +17,10 @@ from api_service.ui.rendering import page
 from api_service.ui.routing import PageRoute
 from api_service.ui.views.actions import actions_for
 from api_service.ui.views.advice import advised
-from api_service.ui.views.findings import findings_in
 from api_service.ui.views.retrying import start_choices
 from api_service.ui.views.run import (
     Queue,
     Worker,
-    agreed,
     answers_of,
     callout_of,
     duration_of,
@@ -61,8 +59,9 @@ def run_page(
     token: Any = None,
 ) -> Response:
     """The page, after an action with what was refused, or with the token that was made."""
-    rows, now = rows_of(context, run_id), datetime.now(UTC)
-    run = run_detail(rows.run, rows.plan, rows.steps, (), rows.approvals, rows.gate)
+    rows = rows_of(context, run_id)
+    now = rows.now
+    run = run_detail(rows.run, rows.plan, rows.steps, (), rows.approvals, rows.gate, rows.now)
     return page(
         request,
         "run.html",
@@ -94,7 +93,6 @@ def _standing(context: Context, visitor: Visitor, rows: read_models.RunRows, run
         "callout": callout_of(run, _queue(context, rows.run), worker, now),
         "worker": worker,
         "waiting_for": waiting_for(run) if run["awaiting"] else "",
-        "agreed": agreed(run, now),
         "can": can,
         "starts": starts,
         "gate": gate,
@@ -110,16 +108,16 @@ def _contents(context: Context, run_id: UUID, rows: read_models.RunRows, run: An
     logs = run_files.logs_of(context.tools.artifacts, run_id, run["steps"], artifacts)
     diff = run_files.diff_of(context.tools.artifacts, run_id, artifacts)
     planned = {s["name"] for s in run["action_plan"]["steps"] if not s["parameters"].get("skip")} if rows.plan else ()
-    first = next((s for s in run["steps"] if s["name"] == "analyze" and s["status"] == "succeeded"), None)
+    looks = [s for s in run["steps"] if s["name"] == "analyze" and s["status"] == "succeeded"]
     edits = rows.plan["edits"] if rows.plan else []
     return {
         "steps": steps_of(run, now),
         "logs": logs,
         "diff": diff,
         "diff_gone": diff is None and bool(edits) and "patch" in planned,
-        "rationale": first["message"] if first and edits else "",
+        "rationale": looks[-1]["message"] if looks and edits else "",
         "edits": edits,
-        "findings": findings_in(run_files.text_of(context.tools.artifacts, run_id, "analyze.log")),
+        "findings": run_files.findings_of(context.tools.artifacts, run_id, run["steps"]),
         "files": files_of(artifacts),
     }
 

@@ -16,6 +16,6 @@ def send_static(name: str) -> Response:
     """One of the files that came with this release; open to all, since the sign-in needs them."""
     file = static_files().get(name)
     if file is None:
-        raise Problem(404, "not_found", "there is no such file", "Look at the list.")
+        raise Problem(404, "not_found", "there is no such file", "Load the page again.")
     headers = {"Cache-Control": FOREVER, "ETag": f'"{file.digest}"'}
     return Response(file.content, media_type=file.media_type, headers=headers)

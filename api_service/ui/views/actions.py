@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from moonmind.access.keys import may
 from moonmind.schemas.approvals import ApprovalGate, Role
-from moonmind.workflows.orchestrator.gates import Approver, Given, has_answered, refuse_approver, role_for, same_person
+from moonmind.schemas.workflow_models import RunStatus
+from moonmind.workflows.orchestrator.gates import (
+    Approver,
+    given_in,
+    has_answered,
+    refuse_approver,
+    role_for,
+    same_person,
+)
 
 Run = Mapping[str, Any]
-TERMINAL = frozenset({"succeeded", "failed", "rolled_back", "cancelled"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +48,7 @@ class Actions:
 
 def actions_for(run: Run, gate: ApprovalGate, person: Approver, now: datetime, *, cancel_asked: bool) -> Actions:
     """By role and state. `run`: RunDetail."""
-    operates, ended = may(person.roles, "operator"), run["status"] in TERMINAL
+    operates, ended = may(person.roles, "operator"), RunStatus(run["status"]).is_terminal
     previewed = run["dry_run"] and run["status"] == "succeeded"
     asks = gate.requirement != "none"
     return Actions(
@@ -57,7 +64,7 @@ def answering(run: Run, gate: ApprovalGate, person: Approver, now: datetime) -> 
     """Whether this person is among those whom the run waits for."""
     if run["awaiting"]["expires_at"] and run["awaiting"]["expires_at"] <= now:
         return Answering(reason="The time to answer is over; the run ends by itself.")
-    if run["action_plan"] and has_answered(given(run["approvals"], now), person.id, run["action_plan"]["digest"]):
+    if run["action_plan"] and has_answered(given_in(run["approvals"], now), person.id, run["action_plan"]["digest"]):
         return Answering(reason="You have answered. Others must agree as well.")
     return standing(gate, person, run["requested_by"])
 
@@ -76,12 +83,3 @@ def standing(gate: ApprovalGate, person: Approver, requester: str) -> Answering:
 def counts(gate: ApprovalGate, person: Approver, requester: str) -> bool:
     """Whether this person's word counts at this gate."""
     return standing(gate, person, requester).is_possible
-
-
-def given(approvals: Iterable[Mapping[str, Any]], now: datetime) -> list[Given]:
-    """Answers that stand."""
-    return [
-        Given(a["approver"], a["role"], a["decision"], a["plan_digest"], valid=a["expires_at"] > now)
-        for a in approvals
-        if a["revoked_at"] is None
-    ]

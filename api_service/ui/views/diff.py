@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Literal
+
+from moonmind.workflows.orchestrator.edits import DiffLine, LineKind, walk_diff
 
 MOST_LINES = 3000
 """Lines of a diff that are shown; the whole is a download."""
@@ -14,16 +15,12 @@ LONGEST_LINE = 2000
 SIMILAR = 0.3
 """How much of two lines must be the same before the rest is marked as what changed."""
 
-_HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
-
-Kind = Literal["same", "removed", "added", "note"]
-
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A line with its number before and after; `parts`: its text in pieces, and whether each is what changed."""
 
-    kind: Kind
+    kind: LineKind
     old: int | None
     new: int | None
     parts: tuple[tuple[str, bool], ...]
@@ -71,21 +68,31 @@ class Diff:
 
 
 def parse_diff(text: str) -> Diff:
-    """Files and hunks by the counts in their headers, so that no line of a file is taken for a header."""
+    """Its files and their hunks; what comes before the first file, or belongs to none, is left out."""
     lines = text.removesuffix("\n").split("\n")
     shown, left_out = lines[:MOST_LINES], max(0, len(lines) - MOST_LINES)
     files: list[FileDiff] = []
-    rest = iter(shown)
     before = ""
-    for line in rest:
-        if line.startswith("--- "):
-            before = line[4:]
-        elif line.startswith("+++ "):
-            files.append(_file(before, line[4:], ()))
-        elif (header := _HUNK.match(line)) and files:
-            last = files.pop()
-            files.append(FileDiff(last.path, last.change, (*last.hunks, _hunk(header, rest))))
+    for header, body in _parts(walk_diff(shown)):
+        if header.kind == "hunk":
+            if files:
+                files[-1] = replace(files[-1], hunks=(*files[-1].hunks, _hunk(header.text, body)))
+        elif header.text.startswith("--- "):
+            before = header.text[4:]
+        elif header.text.startswith("+++ "):
+            files.append(_file(before, header.text[4:], ()))
     return Diff(tuple(files), left_out)
+
+
+def _parts(lines: Iterable[DiffLine]) -> list[tuple[DiffLine, list[Line]]]:
+    """Each line outside of hunks and each hunk's header, with the lines that the header counts."""
+    parts: list[tuple[DiffLine, list[Line]]] = []
+    for line in lines:
+        if line.kind in ("outside", "hunk"):
+            parts.append((line, []))
+        else:
+            parts[-1][1].append(Line(line.kind, line.old, line.new, ((_cut(line.text), False),)))
+    return parts
 
 
 def _file(before: str, after: str, hunks: tuple[Hunk, ...]) -> FileDiff:
@@ -96,33 +103,10 @@ def _file(before: str, after: str, hunks: tuple[Hunk, ...]) -> FileDiff:
     return FileDiff(after.removeprefix("b/"), "changed", hunks)
 
 
-def _hunk(header: re.Match[str], rest: Iterator[str]) -> Hunk:
-    old, new = int(header[1]), int(header[3])
-    blocks = [*_blocks(_lines(old, new, int(header[2] or 1), int(header[4] or 1), rest))]
-    marked = [_mark(block) for block in blocks]
+def _hunk(header: str, body: Iterable[Line]) -> Hunk:
+    marked = [_mark(block) for block in _blocks(body)]
     lines = tuple(line for removed, added, same in marked for line in (*removed, *added, *same))
-    return Hunk(header[0], lines, tuple(pair for block in marked for pair in _side_by_side(block)))
-
-
-def _lines(old: int, new: int, olds: int, news: int, rest: Iterator[str]) -> Iterator[Line]:
-    """The lines that a hunk's header counts, and a note about a missing line end right after them."""
-    last_old, last_new = old + olds, new + news
-    while old < last_old or new < last_new:
-        line = next(rest, None)
-        if line is None:
-            return
-        parts = ((_cut(line[1:]), False),)
-        if line.startswith("\\"):
-            yield Line("note", None, None, ((line[2:], False),))
-        elif line.startswith("-"):
-            yield Line("removed", old, None, parts)
-            old += 1
-        elif line.startswith("+"):
-            yield Line("added", None, new, parts)
-            new += 1
-        else:
-            yield Line("same", old, new, parts)
-            old, new = old + 1, new + 1
+    return Hunk(header, lines, tuple(pair for block in marked for pair in _side_by_side(block)))
 
 
 Block = tuple[list[Line], list[Line], list[Line]]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from api_service.ui.views.actions import TERMINAL
 from api_service.ui.views.times import lasted, span_of
 from api_service.ui.views.words import ANSWER, ARTIFACT, STEP_GOAL, Badge, Tone, badge_of_step, human_size
+from moonmind.schemas.workflow_models import RunStatus
 
 Run = Mapping[str, Any]
 
@@ -118,17 +118,6 @@ def waiting_for(run: Run) -> str:
     return f"{people} with the role {roles}{others}"
 
 
-def agreed(run: Run, now: datetime) -> list[str]:
-    """Whose yes to the plan in force counts now."""
-    digest = run["action_plan"]["digest"] if run["action_plan"] else None
-    return [
-        answer["approver"]
-        for answer in run["approvals"]
-        if answer["decision"] == "approve" and not answer["revoked_at"]
-        if answer["plan_digest"] == digest and answer["expires_at"] > now
-    ]
-
-
 def steps_of(run: Run, now: datetime) -> list[Step]:
     """The steps in order, each with its tries; open is what one wants to see."""
     by_name: dict[str, list[Mapping[str, Any]]] = {}
@@ -181,7 +170,7 @@ def duration_of(run: Run, now: datetime) -> str:
 
 def is_over(run: Run) -> bool:
     """Whether it will never change again."""
-    return run["status"] in TERMINAL
+    return RunStatus(run["status"]).is_terminal
 
 
 def _ending(run: Run) -> Callout | None:

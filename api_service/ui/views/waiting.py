@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from api_service.ui.views.actions import answering
-from api_service.ui.views.run import agreed
 from api_service.ui.views.text import one_line
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.workflows.orchestrator.gates import Approver
@@ -41,7 +40,7 @@ def waiting_line(run: Mapping[str, Any], person: Approver, now: datetime) -> Wai
         requested_by=run["requested_by"],
         queued_at=run["queued_at"],
         step=run["current_step"],
-        agreed=len(agreed(run, now)),
+        agreed=len(run["awaiting"]["agreed"]),
         required=gate.required_approvals,
         expires_at=run["awaiting"]["expires_at"],
         reason=can.reason,

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import tomlkit
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -16,6 +17,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from moonmind.schemas.workflow_models import Analysis, Edit, FileChange, Finding, LogSource, ServiceFacts
 from moonmind.workflows.orchestrator.detectors import detect
+from moonmind.workflows.orchestrator.detectors.lines import read_lines
 from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits, refuse_unhashed, unified_diff
 from moonmind.workflows.orchestrator.edits.text_replace import NotReplaceableError, replacements
 from moonmind.workflows.orchestrator.planners import Knowledge, Planner, Planning, Project, Remembered
@@ -33,19 +35,25 @@ MANIFESTS = (
 )
 """What is read of a service, besides what its profile installs from. Included files are among them or not followed."""
 
+UNKNOWN_LINES = 40
+"""Lines of evidence of a failure that no detector knows."""
+
 PYTHONS = tuple(f"3.{minor}" for minor in range(8, 20))
 _IMPORT = re.compile(
     r"""^[ \t]*(?:from[ \t]+(?P<single>[A-Za-z_]\w*)|import[ \t]+(?P<several>[A-Za-z_][^\n#;]*))""", re.MULTILINE
 )
+_DIGITS = re.compile(r"\d+")
 _PYTHON_VERSION = re.compile(r"^(?:cpython-)?(?P<version>3\.\d+)")
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What the run did in its earlier rounds: the edits, and the files as they were before all of them."""
+    """What the run did in its earlier rounds: the edits, the files as they were before all of them, and the failures
+    that it planned for (`key_of`)."""
 
     edits: tuple[Edit, ...] = ()
     before: Mapping[str, bytes | None] = field(default_factory=dict)
+    seen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +78,26 @@ def analyze(
     instruction: str = "",
     planners: Sequence[Planner] = (RULES,),
     remember: Callable[[Finding], Sequence[Remembered]] = lambda finding: (),
+    complaint: str = "",
+    now: datetime | None = None,
 ) -> Analysis:
     """Decide on one round of repair. `sources` from the oldest to the newest; the planners are asked in order until one
-    has edits that can be made.
+    has edits that can be made. `complaint`: what is wrong with the service, for planners that do not go by known
+    failures; the others are not asked about a failure that nobody knows.
 
     The edits of an earlier round are part of the result: a plan is always the whole change. Raises
     IndexUnavailableError when the decision needs an index that does not answer.
     """
-    findings = detect(sources)
+    detected = detect(sources)
+    findings = [finding for finding in detected if key_of(finding) not in subject.earlier.seen]
+    if not findings and not detected and complaint and (planners := [one for one in planners if one is not RULES]):
+        findings = [_unknown(sources, complaint)]
     if not findings:
-        return Analysis(decision="none")
+        again = "; ".join(f"{finding.summary}, as before" for finding in detected)
+        return Analysis(decision="none", rationale=again or None)
     project = _read_project(subject)
     remembered = [one for finding in findings for one in remember(finding)]
-    planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered)
+    planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered, now)
     explained = Analysis(decision="none")
     for planner in planners:
         analysis = _decide(findings, planner, planning, subject)
@@ -90,6 +105,23 @@ def analyze(
             return analysis
         explained = explained if explained.findings else analysis
     return explained
+
+
+def _unknown(sources: Sequence[LogSource], complaint: str) -> Finding:
+    """A failure that no detector knows, with the end of what was said last."""
+    lines = [line for source in sources for line in read_lines(source) if line.text.strip()]
+    evidence = tuple(line.as_evidence() for line in lines[-UNKNOWN_LINES:])
+    return Finding(kind="unknown_failure", summary=complaint, evidence=evidence)
+
+
+def key_of(finding: Finding) -> str:
+    """What makes two findings the same failure, whatever times and numbers the line carries that tells of it.
+
+    A digest, since a log may hold secrets.
+    """
+    told = _DIGITS.sub("0", finding.evidence[-1].text.strip()) if finding.evidence else finding.summary
+    said = "\n".join((finding.kind, finding.subject or "", told))
+    return hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def python_of(workspace: Workspace) -> str | None:
@@ -118,7 +150,7 @@ def _decide(findings: Sequence[Finding], planner: Planner, planning: Planning, s
     proposal = planner.propose(findings, planning)
     refused = [reason for edit in proposal.edits if (reason := refuse_path(edit.file, subject.allow))]
     if refused or not proposal.edits:
-        return _explain(findings, "; ".join(refused) or proposal.rationale)
+        return _explain(findings, "; ".join(refused) or proposal.rationale, rebuild=proposal.rebuild)
     try:
         edits = (*proposal.edits, *_lock_edits(proposal.edits, planning, subject.allow))
         return _whole_change(findings, (*subject.earlier.edits, *edits), proposal.rationale, planner, planning, subject)
@@ -153,6 +185,7 @@ def _whole_change(
     found = {edit.file: earlier[edit.file] if edit.file in earlier else now(edit.file) for edit in edits}
     before = {path: content for path, content in found.items() if content is not None}
     after = apply_edits(before, edits)
+    after |= {path: content for path, content in earlier.items() if path not in after and content is not None}
     refuse_unhashed(after)
     return Analysis(
         decision="edit",
@@ -168,10 +201,10 @@ def _whole_change(
     )
 
 
-def _explain(findings: Sequence[Finding], reason: str) -> Analysis:
+def _explain(findings: Sequence[Finding], reason: str, *, rebuild: bool = False) -> Analysis:
     """The reason goes into the findings' summaries too: they are all that a reader of the findings sees."""
     explained = tuple(one.model_copy(update={"summary": f"{one.summary}: {reason}"}) for one in findings)
-    return Analysis(decision="explain", findings=explained, rationale=reason)
+    return Analysis(decision="explain", findings=explained, rationale=reason, rebuild=rebuild)
 
 
 def _read_project(subject: Subject) -> Project:

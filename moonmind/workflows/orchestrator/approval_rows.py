@@ -19,7 +19,7 @@ from moonmind.engine.repository import SYSTEM, append_event
 from moonmind.schemas.approvals import Answer, ApprovalGate, GateSource
 from moonmind.schemas.workflow_models import RunSnapshot, StepName
 from moonmind.utils.redaction import Redactor
-from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, judge
+from moonmind.workflows.orchestrator.gates import Approver, GateFacts, Given, Verdict, gate_of, judge
 from moonmind.workflows.orchestrator.run_rows import SUBJECT
 
 NOW = func.clock_timestamp()
@@ -57,7 +57,7 @@ class ApprovalRepository:
             self.facts(run),
             step=step,
             start=run.start_step,
-            touched=bool(run.progress.get("touched")),
+            begun=run.progress.get("begun") == plan_digest,
             plan_digest=plan_digest,
             requester=run.requester,
         )
@@ -75,7 +75,7 @@ class ApprovalRepository:
         row = self._connection.execute(query).mappings().one()
         if row["id"] is None or row["requirement"] == "none":
             return GateFacts(ApprovalGate())
-        return GateFacts(_gate(dict(row)), self._given(run.id), row["is_over"])
+        return GateFacts(gate_of(dict(row)), self._given(run.id), row["is_over"])
 
     def _given(self, run: UUID) -> tuple[Given, ...]:
         a = Approval
@@ -189,11 +189,11 @@ class ApprovalRepository:
     def gate(self, service: str) -> tuple[UUID, ApprovalGate, GateSource] | None:
         """The stored gate of a service."""
         row = next(iter(self._gates(GateRow.service == service)), None)
-        return (row["id"], _gate(row), row["source"]) if row else None
+        return (row["id"], gate_of(row), row["source"]) if row else None
 
     def gates(self) -> dict[str, tuple[ApprovalGate, GateSource]]:
         """All stored gates by service."""
-        return {row["service"]: (_gate(row), row["source"]) for row in self._gates()}
+        return {row["service"]: (gate_of(row), row["source"]) for row in self._gates()}
 
     def put_gate(
         self, service: str, gate: ApprovalGate, source: GateSource, actor: str, *, only_over: GateSource | None = None
@@ -217,7 +217,3 @@ class ApprovalRepository:
 
 def _usable() -> ColumnElement[bool]:
     return and_(ApprovalToken.used_at.is_(None), ApprovalToken.expires_at > NOW)
-
-
-def _gate(row: Mapping[str, Any]) -> ApprovalGate:
-    return ApprovalGate.model_validate({name: row[name] for name in GATE_FIELDS})

@@ -232,8 +232,8 @@ def _not_asked(run: RunSnapshot, facts: GateFacts) -> Refusal | None:
 def _refuse_revocation(held: HeldRun, facts: GateFacts, approver: str, caller: Approver) -> Refusal | None:
     if not same_person(approver, caller.id) and "admin" not in caller.roles:
         return Refusal("not_the_approver", "only whoever gave an answer, or an admin, takes it back", forbidden=True)
-    touched = read_progress(held.run.progress).touched
-    guarded = guarded_step(facts.gate, held.run.start_step, touched=touched)
+    begun = read_progress(held.run.progress).begun == held.plan.digest
+    guarded = guarded_step(facts.gate, held.run.start_step, begun=begun)
     if held.is_worked_on or held.run.status.is_terminal or held.run.next_step is not guarded:
         return Refusal("too_late", "what was approved has begun; cancel the run to have it undone")
     return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -42,7 +41,8 @@ from moonmind.workflows.orchestrator.run_state import (
 )
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
 from moonmind.workflows.orchestrator.steps import STEPS, StepContext, StepResult
-from moonmind.workflows.orchestrator.steps.context import Progress
+from moonmind.workflows.orchestrator.steps.context import Progress, Setback
+from moonmind.workflows.orchestrator.steps.gathering import LEARNED_FROM, tells_news
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
 LOGS: dict[StepName, tuple[ArtifactType, str]] = {
@@ -94,7 +94,7 @@ def perform(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat) -> Attemp
             _refuse_superseded(tools, claimed, heartbeat)
             with GroupLock(tools.locks, claimed.lock_group) as lock:
                 context = _context(tools, claimed, heartbeat, lock, log)
-                result = _skip(step) if skipped else STEPS[step](context)
+                result = _skip(step) if skipped else _do(context, log.path)
             event: Event = StepDone(step) if result.verified is None else RollbackDone(result.verified)
             message = said(tools.redactor, result.message)
         except (LeaseLostError, SQLAlchemyError):
@@ -121,7 +121,10 @@ def _earlier_logs(tools: Toolbox, claimed: ClaimedRun) -> list[ArtifactInfo]:
 def read_progress(stored: Any) -> Progress:
     """Progress as stored with the run."""
     known = {field.name for field in fields(Progress)}
-    return Progress(**{name: value for name, value in stored.items() if name in known})
+    values = {name: value for name, value in stored.items() if name in known}
+    if setback := values.get("setback"):
+        values["setback"] = Setback(**{**setback, "step": StepName(setback["step"])})
+    return Progress(**values)
 
 
 def _refuse_too_many(tools: Toolbox, claimed: ClaimedRun, step: StepName) -> None:
@@ -164,6 +167,16 @@ class GateShutError(Exception):
     """The service's policy does not let this step be done now."""
 
 
+def _do(context: StepContext, log: str) -> StepResult:
+    """The step's own work; of a failure it says whether it tells of anything new. Raises StepFailedError."""
+    try:
+        return STEPS[context.step](context)
+    except StepFailedError as error:
+        if error.code in LEARNED_FROM:
+            error.news = tells_news(context, Setback(context.step, error.code, error.reason, log))
+        raise
+
+
 def _skip(step: StepName) -> StepResult:
     return StepResult(f"the instruction asks for no {step}")
 
@@ -185,7 +198,7 @@ def _failed(step: StepName, error: Exception, log: LogSink, redactor: Redactor) 
             return MustWait(), said(redactor, error.reason)
     failure = _failure(step, error, log, redactor)
     if step is not StepName.ROLLBACK:
-        return StepFailed(step, failure), failure.reason
+        return StepFailed(step, failure, isinstance(error, StepFailedError) and error.news), failure.reason
     for_good = failure.code in ("gave_up", "superseded")
     return (RollbackDone(verified=False) if for_good else MustWait(failed=True)), failure.reason
 
@@ -213,7 +226,8 @@ def _say_end(step: StepName, log: LogSink, event: Event, message: str) -> None:
 def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: GroupLock, log: OpenLog) -> StepContext:
     service, step = claimed.run.target_service, StepName(claimed.claim.step)
     profile = _profile(tools, service)
-    gate = CommandGate(tools.runner, heartbeat, lock, log, time.monotonic() + profile.timeouts.of(step))
+    clock = tools.clock
+    gate = CommandGate(tools.runner, heartbeat, lock, log, clock, clock.now() + profile.timeouts.of(step))
 
     def save(progress: Progress) -> None:
         with tools.store.transaction() as runs:
@@ -233,11 +247,11 @@ def _context(tools: Toolbox, claimed: ClaimedRun, heartbeat: Heartbeat, lock: Gr
         probe=tools.probe,
         log=log,
         execute=gate,
-        execute_within=lambda seconds: replace(gate, deadline=time.monotonic() + seconds),
+        execute_within=lambda seconds: replace(gate, deadline=clock.now() + seconds),
         guard=heartbeat.check,
         pass_gate=lambda: _pass_gate(tools, claimed, heartbeat),
         ignore_cancel=heartbeat.ignore_cancel,
-        pause=heartbeat.pause,
+        pause=lambda seconds: clock.pause(heartbeat.pause, seconds),
         seconds_left=gate.seconds_left,
         remember=lambda progress: heartbeat.insist(lambda: save(progress)),
         progress=read_progress(claimed.run.progress),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 
 from moonmind.engine.group_lock import GroupLock
 from moonmind.engine.lease import Heartbeat
-from moonmind.workflows.orchestrator.ports import Command, CommandResult, CommandRunner, LogSink
+from moonmind.workflows.orchestrator.ports import Clock, Command, CommandResult, CommandRunner, LogSink
 
 QUESTION_SECONDS = 30.0
 """The longest that an engine or supervisor may think about a question before it counts as hung."""
@@ -16,17 +15,18 @@ LEAST_SECONDS = 0.1
 
 @dataclass(frozen=True, slots=True)
 class CommandGate:
-    """`ports.Execute` of one attempt of a step; `deadline` is monotonic."""
+    """`ports.Execute` of one attempt of a step; `deadline` by the clock."""
 
     runner: CommandRunner
     heartbeat: Heartbeat
     lock: GroupLock
     log: LogSink
+    clock: Clock
     deadline: float
 
     def seconds_left(self) -> float:
         """Of the step's time; negative when it is over."""
-        return self.deadline - time.monotonic()
+        return self.deadline - self.clock.now()
 
     def __call__(self, command: Command) -> CommandResult:
         """Run it as the owner of the step. Raises LeaseLostError when that is over, before or after."""

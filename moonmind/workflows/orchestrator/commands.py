@@ -36,6 +36,13 @@ _SEEN: Final = {
 CONTAINER_TEMPLATE: Final = "{" + ",".join(f"{json.dumps(k)}:{{{{json {v}}}}}" for k, v in _SEEN.items()) + "}"
 """One JSON object a container; never its environment, where the secrets are."""
 
+_TOLD = " ".join(json.dumps(name) for name in ("PYTHON_VERSION", "NODE_VERSION", "VIRTUAL_ENV", "PATH"))
+ENVIRONMENT_TEMPLATE: Final = (
+    '{{range .Config.Env}}{{$name := index (split . "=") 0}}{{if eq $name ' + _TOLD + "}}{{println .}}{{end}}{{end}}"
+)
+"""The few variables of an image that say what it runs on; never the others, where secrets may be."""
+NEVER_STARTED: Final = "/never-started"
+
 LOG_LINES: Final = 2000
 
 
@@ -99,6 +106,29 @@ class ComposeCommands:
     def image_id(self, name: str) -> Command:
         """The id that an image name stands for; fails when there is no such image."""
         return self._docker("image", "inspect", "--format", "{{.Id}}", name, quiet=True)
+
+    def image_environment(self, name: str) -> Command:
+        """`NAME=value` lines of what an image says that it runs on (ENVIRONMENT_TEMPLATE)."""
+        return self._docker("image", "inspect", "--format", ENVIRONMENT_TEMPLATE, name, quiet=True)
+
+    def local_images(self) -> Command:
+        """`name:tag` of every image that the engine has."""
+        return self._docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", quiet=True)
+
+    def create_unstarted(self, image: str) -> Command:
+        """A container to read files from, and its id. It could not be started: its program is not there. It is of no
+        project, whatever labels the image has from Compose."""
+        labels = tuple(part for name in ("project", "service") for part in ("--label", f"com.docker.compose.{name}="))
+        options = ("--pull", "never", "--network", "none", *labels, "--entrypoint", NEVER_STARTED)
+        return self._docker("container", "create", *options, image, quiet=True)
+
+    def files_in(self, container: str, paths: Sequence[str], python: str) -> Command:
+        """What lies at paths of the container, as `moonmind.utils.container_files` prints it; `python` is ours."""
+        return Command((python, "-m", "moonmind.utils.container_files", container, *paths), quiet=True)
+
+    def remove_container(self, container: str) -> Command:
+        """Remove the container with the volumes that were made for it."""
+        return self._docker("container", "rm", "--force", "--volumes", container, quiet=True)
 
     def say_image_only(self, name: str) -> Command:
         """Put into the build log that there is nothing to build, with the image in use."""

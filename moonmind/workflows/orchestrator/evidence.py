@@ -9,7 +9,7 @@ from uuid import UUID
 from moonmind.evidence.container import LARGEST_PART
 from moonmind.evidence.shapes import APPROVALS, ARTIFACTS, EVENTS, HEAD, PLANS, RUN, STEPS
 from moonmind.evidence.writer import Export, FileToBundle, json_part, lines_part, write_bundle
-from moonmind.schemas.workflow_models import ArtifactType
+from moonmind.schemas.workflow_models import ArtifactType, RunStatus
 from moonmind.workflows.orchestrator import read_models
 from moonmind.workflows.orchestrator.approvals import RunNotFoundError
 from moonmind.workflows.orchestrator.ports import ArtifactStore, PathRefusedError
@@ -43,7 +43,7 @@ def bundle_of(tools: Toolbox, rows: read_models.EvidenceRows, person: str) -> It
     """The bundle of what was read of a run, with its files as they are on disk."""
     run: UUID = rows.run["id"]
     files = [_file(tools.artifacts, run, artifact) for artifact in rows.artifacts]
-    return write_bundle(Export(run, rows.run["status"], rows.at, person), _parts(rows), files, tools.signer)
+    return write_bundle(Export(run, RunStatus(rows.run["status"]), rows.at, person), _parts(rows), files, tools.signer)
 
 
 def _parts(rows: read_models.EvidenceRows) -> Mapping[str, bytes]:
@@ -73,8 +73,9 @@ def _missing(store: ArtifactStore, run: UUID, row: Mapping[str, Any]) -> str | N
     if row["size_bytes"] > LARGEST_PART:
         return TOO_LARGE
     try:
-        next(store.chunks(run, row["path"]), b"")
-        last = store.read_from(run, row["path"], max(0, row["size_bytes"] - 1), 1)
-    except (OSError, PathRefusedError):
+        size = store.size(run, row["path"])
+    except PathRefusedError:
         return GONE
-    return SHORT if row["size_bytes"] and not last else None
+    if size is None:
+        return GONE
+    return SHORT if size < row["size_bytes"] else None

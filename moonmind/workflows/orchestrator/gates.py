@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from moonmind.schemas.approvals import Answer, ApprovalGate, Role
 from moonmind.schemas.workflow_models import FORWARD_STEPS, StepName
@@ -69,10 +71,10 @@ class Refusal:
 SELF_APPROVAL = Refusal("self_approval", "whoever asked for a run may not approve it", forbidden=True)
 
 
-def guarded_step(gate: ApprovalGate, start: StepName, *, touched: bool) -> StepName | None:
+def guarded_step(gate: ApprovalGate, start: StepName, *, begun: bool) -> StepName | None:
     """The step before which people must agree, for a run that began at `start`. An undoing is never held up, and
-    what is `touched`, so under way with a yes, goes on past `pre-run` after a crash."""
-    if start is StepName.ROLLBACK or (touched and gate.requirement == "pre-run"):
+    a plan that is `begun`, so under way with a yes, goes on past `pre-run` after a crash."""
+    if start is StepName.ROLLBACK or (begun and gate.requirement == "pre-run"):
         return None
     match gate.requirement:
         case "none":
@@ -84,17 +86,51 @@ def guarded_step(gate: ApprovalGate, start: StepName, *, touched: bool) -> StepN
 
 
 def judge(
-    facts: GateFacts, *, step: StepName, start: StepName, touched: bool, plan_digest: str, requester: str
+    facts: GateFacts, *, step: StepName, start: StepName, begun: bool, plan_digest: str, requester: str
 ) -> Verdict:
     """The one place that says whether `step` may be done. Only answers to exactly this plan count."""
-    if guarded_step(facts.gate, start, touched=touched) is not step:
+    if guarded_step(facts.gate, start, begun=begun) is not step:
         return Verdict.OPEN
-    counted = [answer for answer in facts.given if _counts(facts.gate, answer, plan_digest, requester)]
-    if any(answer.decision == "reject" for answer in counted):
+    answers = counted(facts.gate, facts.given, plan_digest, requester)
+    if any(answer.decision == "reject" for answer in answers):
         return Verdict.REFUSED
-    if len({answer.approver.casefold() for answer in counted}) >= facts.gate.required_approvals:
+    if len(agreed(answers)) >= facts.gate.required_approvals:
         return Verdict.GRANTED
     return Verdict.EXPIRED if facts.is_over else Verdict.NEEDED
+
+
+def counted(gate: ApprovalGate, given: Iterable[Given], plan_digest: str, requester: str) -> list[Given]:
+    """The answers that count at this gate: valid, about exactly this plan, by people whom it asks in that role."""
+    return [
+        answer
+        for answer in given
+        if answer.valid and answer.plan_digest == plan_digest
+        if answer.role in gate.approver_roles
+        if gate.self_approval or not same_person(answer.approver, requester)
+    ]
+
+
+def agreed(answers: Iterable[Given]) -> list[str]:
+    """The distinct people who say yes, in the order of their answers."""
+    people: dict[str, str] = {}
+    for answer in answers:
+        if answer.decision == "approve":
+            people.setdefault(answer.approver.casefold(), answer.approver)
+    return list(people.values())
+
+
+def given_in(approvals: Iterable[Mapping[str, Any]], now: datetime) -> list[Given]:
+    """Out of a run's approvals those that nobody took back; `now`: the database's clock."""
+    return [
+        Given(a["approver"], a["role"], a["decision"], a["plan_digest"], valid=a["expires_at"] > now)
+        for a in approvals
+        if a["revoked_at"] is None
+    ]
+
+
+def gate_of(row: Mapping[str, Any]) -> ApprovalGate:
+    """A stored gate, out of its row."""
+    return ApprovalGate.model_validate({name: row[name] for name in ApprovalGate.model_fields})
 
 
 def refuse_approver(gate: ApprovalGate, approver: Approver, role: str, requester: str) -> Refusal | None:
@@ -122,12 +158,3 @@ def same_person(one: str, other: str) -> bool:
 def has_answered(given: Iterable[Given], approver: str, plan_digest: str) -> bool:
     """Whether this person gave an answer about this plan that still counts."""
     return any(g.valid and same_person(g.approver, approver) and g.plan_digest == plan_digest for g in given)
-
-
-def _counts(gate: ApprovalGate, answer: Given, plan_digest: str, requester: str) -> bool:
-    return (
-        answer.valid
-        and answer.plan_digest == plan_digest
-        and answer.role in gate.approver_roles
-        and (gate.self_approval or not same_person(answer.approver, requester))
-    )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from moonmind.workflows.orchestrator.npm_registry import NpmCliRegistry
+from moonmind.workflows.orchestrator.npm_registry.locks import NpmLocks
 from moonmind.workflows.orchestrator.package_index import PipPackageIndex
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Knowledge
-from moonmind.workflows.orchestrator.planning_ports import LockTools, NpmRelease
-from moonmind.workflows.orchestrator.ports import IndexUnavailableError
+from moonmind.workflows.orchestrator.planning_ports import LockTools
 from moonmind.workflows.orchestrator.python_tools.compiled_requirements import CompiledRequirements
 from moonmind.workflows.orchestrator.python_tools.machine import MachinePoetry, MachineUv
 from moonmind.workflows.orchestrator.python_tools.poetry_lock import PoetryLocks
@@ -18,22 +19,15 @@ from moonmind.workflows.orchestrator.python_tools.uv_lock import UvLocks
 
 
 def make_knowledge() -> Knowledge:
-    """Asks pip's index, and the tools that own each lock file."""
+    """Asks pip's index, npm's registry, and the tools that own each lock file."""
     pip = PipClient()
     index, uv = PipPackageIndex(pip), MachineUv(pip)
     return Knowledge(
         index=index,
         resolver=UvResolver(uv, index),
-        npm=_Missing(),
-        locks=AllLocks((UvLocks(uv), PoetryLocks(MachinePoetry(pip)), CompiledRequirements(uv))),
+        npm=NpmCliRegistry(),
+        locks=AllLocks((UvLocks(uv), PoetryLocks(MachinePoetry(pip)), CompiledRequirements(uv), NpmLocks())),
     )
-
-
-class _Missing:
-    """Until it has its adapter."""
-
-    def newest(self, package: str, *, node: str | None) -> NpmRelease | None:
-        raise IndexUnavailableError("there is no npm registry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +39,7 @@ class AllLocks:
     def refresh(
         self, before: Mapping[str, bytes], after: Mapping[str, bytes], *, python: str | None, node: str | None
     ) -> Mapping[str, bytes]:
+        """What all of them made anew."""
         made: dict[str, bytes] = {}
         for tool in self.tools:
             made |= tool.refresh(before, after, python=python, node=node)

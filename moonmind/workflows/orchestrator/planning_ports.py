@@ -30,7 +30,8 @@ class Resolver(Protocol):
 @dataclass(frozen=True, slots=True)
 class NpmRelease:
     """A package's newest release that this Node can run. `versions`: every stable version that the registry has, oldest
-    first; `published`: when the first was, as ISO 8601, None when the registry does not say."""
+    first; `published`: when the first was, as ISO 8601, and `age_days`: how many days ago that was when it was asked,
+    None when the registry does not say. `exports`: the sub-paths that it gives to others ("./sub"), empty: all."""
 
     name: str
     version: str
@@ -38,6 +39,21 @@ class NpmRelease:
     published: str | None = None
     deprecated: str | None = None
     exports: tuple[str, ...] = field(default=())
+    age_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NpmOffer:
+    """A stable version of a package. `engines`: the range of Nodes it asks for, None: any; `peers`: package → range of
+    what it wants beside it; `is_requirable`: `require()` takes it on every Node, so it is no ES module only; `exports`
+    as in `NpmRelease`."""
+
+    version: str
+    engines: str | None = None
+    peers: Mapping[str, str] = field(default_factory=dict)
+    deprecated: str | None = None
+    is_requirable: bool = True
+    exports: tuple[str, ...] = ()
 
 
 class NpmRegistry(Protocol):
@@ -47,6 +63,20 @@ class NpmRegistry(Protocol):
         """The release that installing by name would take; None when there is no such package.
 
         Raises IndexUnavailableError.
+        """
+        ...
+
+    def offers(self, package: str) -> tuple[NpmOffer, ...]:
+        """Every stable version, the newest first; empty when there is no such package.
+
+        Raises IndexUnavailableError.
+        """
+        ...
+
+    def resolve(self, manifest: bytes) -> Mapping[str, str]:
+        """What installing this package.json would put at the top: package → version, as npm resolves it.
+
+        Raises UnresolvableError, IndexUnavailableError.
         """
         ...
 

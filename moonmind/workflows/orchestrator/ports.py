@@ -76,12 +76,13 @@ class CommandRunner(Protocol):
 
 
 class StepFailedError(Exception):
-    """A step cannot reach its goal; `code` is stable, the reason is for people."""
+    """A step cannot reach its goal; `code` is stable, the reason is for people. `news` as in `run_state.StepFailed`."""
 
-    def __init__(self, code: str, reason: str) -> None:
+    def __init__(self, code: str, reason: str, *, news: bool = False) -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.news = news
 
 
 class EngineUnavailableError(StepFailedError):
@@ -227,13 +228,14 @@ class Release:
 
     `modules` are the dotted names of all modules and regular packages that its files hold. A namespace package (a
     folder without code of its own) is not in it: nobody provides it, only what lies below. `releases` counts the
-    versions that the index has of the distribution.
+    versions that the index has of the distribution. `file`: the name of the file that was read, which pip would take.
     """
 
     name: str
     version: str
     modules: frozenset[str]
     releases: int
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +243,8 @@ class Offer:
     """A version of a distribution that the index has, whether or not this Python can install it.
 
     `requires_python`: a PEP 440 specifier, None when it says nothing. `yanked`: the reason, "" when none is given;
-    None: it is not. `uploaded`: its first file's time as ISO 8601, None when the index does not say. `installable`:
-    there is a file that this Python on this platform takes.
+    None: it is not yanked. `uploaded`: its first file's time as ISO 8601, None when the index does not say.
+    `installable`: there is a file that this Python on this platform takes; `wheel`: one of those needs no build.
     """
 
     version: str
@@ -250,6 +252,7 @@ class Offer:
     yanked: str | None = None
     uploaded: str | None = None
     installable: bool = True
+    wheel: bool = True
 
 
 class PackageIndex(Protocol):
@@ -270,10 +273,19 @@ class PackageIndex(Protocol):
         ...
 
     def names(self, distribution: str, version: str, module: str, *, python: str | None) -> frozenset[str] | None:
-        """The names at the top level of one module's source in that release (assigned, defined, imported).
+        """The names at the top level of one module's source in that release (assigned, defined, imported), and "*" when
+        it makes others at run time (`__getattr__`, a star import).
 
-        None when the module is not there, is no Python source, or makes names at run time (`__getattr__`, a star
-        import).
+        None when the module is not there or is no Python source.
+
+        Raises IndexUnavailableError.
+        """
+        ...
+
+    def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
+        """What that release says that it needs: the `Requires-Dist` lines of its metadata, those of extras too.
+
+        None when this Python cannot install it or it cannot be read; untrusted text of the release's maker.
 
         Raises IndexUnavailableError.
         """
@@ -305,6 +317,18 @@ class OpenLog(LogSink, Protocol):
     def finish(self) -> tuple[ArtifactInfo, ...]: ...
 
 
+class Clock(Protocol):
+    """The time that a step has, and in which it waits for its service."""
+
+    def now(self) -> float:
+        """Seconds since some moment; never goes back."""
+        ...
+
+    def pause(self, wait: Callable[[float], None], seconds: float) -> None:
+        """Let so much time pass by `wait`, which may raise before it is over."""
+        ...
+
+
 class ArtifactStore(Protocol):
     """Files of runs, addressed by run id and relative path; the API never sees where they lie."""
 
@@ -322,6 +346,10 @@ class ArtifactStore(Protocol):
 
     def get(self, run_id: UUID, path: str) -> bytes | None:
         """A whole file, None when there is none."""
+        ...
+
+    def size(self, run_id: UUID, path: str) -> int | None:
+        """How many bytes a file has now, None when there is none that can be read. Raises PathRefusedError."""
         ...
 
     def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:

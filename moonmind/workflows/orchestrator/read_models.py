@@ -41,7 +41,8 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class RunRows:
-    """Everything about one run. `gate`: what its service asks of people now, if anything was ever asked."""
+    """Everything about one run, `now` by the database's clock. `gate`: what its service asks of people now, if anything
+    was ever asked."""
 
     run: Row
     plan: Row | None
@@ -49,6 +50,7 @@ class RunRows:
     artifacts: Sequence[Row]
     approvals: Sequence[Row]
     gate: Row | None
+    now: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def find_run(connection: Connection, run: UUID) -> RunRows | None:
     steps = list_steps(connection, run)
     gate = _one(connection, select(g.__table__).where(g.service == row["target_service"]))
     artifacts, approvals = list_artifacts(connection, run), list_approvals(connection, run)
-    return RunRows(row, plan, steps, artifacts, approvals, gate)
+    return RunRows(row, plan, steps, artifacts, approvals, gate, _now(connection))
 
 
 def find_evidence(connection: Connection, run: UUID) -> EvidenceRows | None:
@@ -223,8 +225,13 @@ def system_state(connection: Connection) -> SystemState:
         runs={row.status: row.number for row in counts},
         leases=[dict(row) for row in connection.execute(leases.order_by(r.lease_owner, r.id)).mappings()],
         outbox=dict(connection.execute(backlog).mappings().one()),
-        now=connection.execute(select(func.clock_timestamp())).scalar_one(),
+        now=_now(connection),
     )
+
+
+def _now(connection: Connection) -> datetime:
+    now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+    return now
 
 
 def _one(connection: Connection, query: Any) -> Row | None:

@@ -238,11 +238,14 @@ class RunRepository:
             return None
         query = select(s.step, s.state).where(s.run_id == run, ~s.interrupted, s.step != StepName.ROLLBACK)
         steps = self._connection.execute(query.order_by(s.started_at)).all()
+        analyzed = (StepName.ANALYZE, TaskState.SUCCESS) in [(step.step, step.state) for step in steps]
         failed = [StepName(step.step) for step in steps if step.state == TaskState.FAILURE]
+        if analyzed:  # what a later round's analyze did not repair had failed in the step before it
+            failed = [step for step in failed if step is not StepName.ANALYZE]
         return EndedRun(
             run=snapshot(dict(row)),
             plan=plan_of(self._connection, row["plan_id"]),
-            analyzed=(StepName.ANALYZE, TaskState.SUCCESS) in [(step.step, step.state) for step in steps],
+            analyzed=analyzed,
             failing_step=failed[-1] if failed else None,
             rollback_verified=row["rollback_verified"],
             superseded_by=self.superseded_by(run),
@@ -463,6 +466,8 @@ def _values(epoch: int, decision: Decision) -> dict[str, Any]:
         values["holds_lock"] = False
     if decision.approval is not None:
         values["approval_status"] = decision.approval
+    if decision.replans:
+        values["approval_expires_at"] = None  # what was asked before was about another plan
     if decision.failure is not None:
         values |= {"failure_code": decision.failure.code, "failure_reason": decision.failure.reason}
     if decision.next_step is None:

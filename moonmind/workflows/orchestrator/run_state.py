@@ -14,12 +14,13 @@ CANCELLED = Failure(code="cancelled", reason="somebody asked to cancel")
 @dataclass(frozen=True, slots=True)
 class RunState:
     """What decides about a run. `touched`: true from before the first effect on files or build. `verdict`: what the
-    approval gate says about the step that would come next."""
+    approval gate says about the step that would come next. `rounds_left`: how often it may plan again."""
 
     next_step: StepName
     touched: bool
     dry_run: bool = False
     verdict: Verdict = Verdict.OPEN
+    rounds_left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """A forward step cannot reach its goal."""
+    """A forward step cannot reach its goal. `news`: what it left behind tells of a failure nobody planned for yet."""
 
     step: StepName
     failure: Failure
+    news: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ Event = StepDone | StepFailed | StepCancelled | RollbackDone | MustWait | GateSh
 class Decision:
     """What the run becomes. `chain_goes_on`: the next task is already on its way; otherwise, for a run that is not
     over, `wake` says whether a new message is asked for now (else the reaper will, in its time). `keeps_lock`: the lock
-    group stays this run's; whoever gives it free wakes the next. `approval` None: as it was."""
+    group stays this run's; whoever gives it free wakes the next. `approval` None: as it was. `replans`: a new round
+    begins, whose plan nobody was asked about yet."""
 
     status: RunStatus
     next_step: StepName | None
@@ -92,6 +95,7 @@ class Decision:
     keeps_lock: bool = True
     approval: ApprovalStatus | None = None
     failure: Failure | None = None
+    replans: bool = False
 
 
 def steps_from(step: StepName) -> tuple[StepName, ...]:
@@ -111,8 +115,10 @@ def decide(state: RunState, event: Event) -> Decision:
         case StepDone(step):
             _expect(step in FORWARD_STEPS and step is state.next_step, state, event)
             return _after(state, step)
-        case StepFailed(step, failure):
+        case StepFailed(step, failure, news):
             _expect(step in FORWARD_STEPS and step is state.next_step, state, event)
+            if news and state.rounds_left > 0:
+                return Decision(RunStatus.RUNNING, StepName.ANALYZE, wake=True, keeps_lock=state.touched, replans=True)
             return _undo(state, RunStatus.FAILED, failure)
         case StepCancelled(step):
             _expect(step in FORWARD_STEPS and step is state.next_step, state, event)

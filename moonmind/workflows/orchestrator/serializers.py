@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from moonmind.schemas.workflow_models import FORWARD_STEPS, PRIORITY_NAMES, RunStatus, StepName, StepStatus, TaskState
+from moonmind.workflows.orchestrator.gates import agreed, counted, gate_of, given_in
 
 Row = Mapping[str, Any]
 
@@ -48,15 +50,18 @@ def run_detail(
     artifacts: Sequence[Row],
     approvals: Sequence[Row],
     gate: Row | None,
+    now: datetime,
 ) -> dict[str, Any]:
-    """RunDetail; `artifacts` are already in their API form. `gate`: the service's, at which a waiting run waits."""
+    """RunDetail at `now` by the database's clock; `artifacts` are already in their API form. `gate`: the service's, at
+    which a waiting run waits."""
+    waits = run["status"] == RunStatus.AWAITING_APPROVAL
     return {
         **run_summary(run),
         "action_plan": _plan(plan) if plan else None,
         "steps": [step_state(step) for step in sorted(steps, key=_canonical)],
         "artifacts": list(artifacts),
         "approvals": [run_approval(approval) for approval in approvals],
-        "awaiting": _awaiting(run, gate) if gate and run["status"] == RunStatus.AWAITING_APPROVAL else None,
+        "awaiting": _awaiting(run, plan, approvals, gate, now) if gate and waits else None,
         "metrics": run["metrics_snapshot"],
     }
 
@@ -109,10 +114,12 @@ def step_state(step: Row) -> dict[str, Any]:
     }
 
 
-def _awaiting(run: Row, gate: Row) -> dict[str, Any]:
-    """Whose word a waiting run wants, and until when."""
+def _awaiting(run: Row, plan: Row | None, approvals: Sequence[Row], gate: Row, now: datetime) -> dict[str, Any]:
+    """Whose word a waiting run wants, until when, and who agreed so far: as the gate itself counts."""
     asked = ("requirement", "approver_roles", "required_approvals", "self_approval")
-    return {**{name: gate[name] for name in asked}, "expires_at": run["approval_expires_at"]}
+    answers = counted(gate_of(gate), given_in(approvals, now), plan["digest"], run["requester"]) if plan else []
+    until = run["approval_expires_at"]
+    return {**{name: gate[name] for name in asked}, "expires_at": until, "agreed": agreed(answers)}
 
 
 def _plan(plan: Row) -> dict[str, Any]:

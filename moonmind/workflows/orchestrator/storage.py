@@ -98,6 +98,14 @@ class DiskArtifactStore:
         except FileNotFoundError:
             return None
 
+    def size(self, run_id: UUID, path: str) -> int | None:
+        """How many bytes a file has now, None when there is none that can be read. Raises PathRefusedError."""
+        try:
+            with self._open(run_id, path) as file:
+                return os.fstat(file.fileno()).st_size
+        except OSError:
+            return None
+
     def read_from(self, run_id: UUID, path: str, offset: int, limit: int) -> bytes:
         """Up to `limit` bytes from `offset`; empty at the end, and when there is no such file yet."""
         try:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from moonmind.evidence.keys import SigningKey
 from moonmind.utils.redaction import Redactor
+from moonmind.workflows.orchestrator.clock import SystemClock
 from moonmind.workflows.orchestrator.metrics import Metrics
 from moonmind.workflows.orchestrator.planners import Knowledge, Planner
 from moonmind.workflows.orchestrator.ports import (
     ArtifactStore,
+    Clock,
     CommandRunner,
     Delivery,
     HealthProbe,
@@ -44,5 +46,6 @@ class Toolbox:
     lease: float
     step_attempts: int
     signer: SigningKey
+    clock: Clock = field(default_factory=SystemClock)
     redactor: Redactor = field(default_factory=Redactor)
     tracing: Tracing = field(default_factory=NullTracing)

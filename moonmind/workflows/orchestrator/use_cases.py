@@ -26,9 +26,9 @@ from moonmind.schemas.workflow_models import (
     StepName,
 )
 from moonmind.utils.log_context import log_context
-from moonmind.workflows.orchestrator.action_plan import build_plan, kind_of
+from moonmind.workflows.orchestrator.action_plan import build_plan, is_skipped, kind_of
 from moonmind.workflows.orchestrator.approvals import ApprovalToken, stand_on_token
-from moonmind.workflows.orchestrator.attempt import AttemptResult, loose_execute, perform, read_progress
+from moonmind.workflows.orchestrator.attempt import AttemptResult, log_name, loose_execute, perform, read_progress
 from moonmind.workflows.orchestrator.gates import Verdict
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.repositories import JOBS, ClaimedRun, NewRun, RunRepository, StepRecord
@@ -43,11 +43,13 @@ from moonmind.workflows.orchestrator.run_state import (
     RunState,
     StepCancelled,
     StepDone,
+    StepFailed,
     decide,
     step_after,
     task_state,
 )
 from moonmind.workflows.orchestrator.service_profiles import UnknownServiceError
+from moonmind.workflows.orchestrator.steps.context import Progress, Setback
 from moonmind.workflows.orchestrator.telemetry import StepEnd, run_ended, run_queued, step_ended
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 
@@ -285,7 +287,7 @@ def _record(tools: Toolbox, claimed: ClaimedRun, attempt: AttemptResult, heartbe
             seconds = runs.step_seconds(claimed.run.id) if decision.next_step is None else {}
             tried.append(Outcome(event, decision, seconds))
             metrics = _keep_metrics(tools, claimed, seconds) if decision.next_step is None else ()
-            runs.record(claimed, decision, _step_record(attempt, event, decision, metrics))
+            runs.record(claimed, decision, _step_record(claimed, attempt, event, decision, metrics))
             hit("record.before_commit")
         hit("record.after_commit")
         return tried[-1]
@@ -328,25 +330,48 @@ def _decide(tools: Toolbox, runs: RunRepository, claimed: ClaimedRun, attempt: A
         if coming is not None:
             configured = tools.catalog.gate(run.target_service)
             verdict = runs.approvals.verdict(run, coming, plan.digest, configured)
-    state = RunState(step, touched=attempt.progress.touched, dry_run=run.dry_run, verdict=verdict)
+    state = RunState(
+        step,
+        touched=attempt.progress.touched,
+        dry_run=run.dry_run,
+        verdict=verdict,
+        rounds_left=_rounds_left(tools, claimed, attempt.progress),
+    )
     decision = decide(state, event)
     if attempt.passed is Verdict.GRANTED and decision.approval is None:  # a retry stands on what was granted before
         decision = replace(decision, approval="granted")
     return event, decision
 
 
+def _rounds_left(tools: Toolbox, claimed: ClaimedRun, progress: Progress) -> int:
+    """How often the run may plan again: never where it was not asked to change anything, or took over a change that
+    is in the workspace already."""
+    if claimed.run.start_step not in (StepName.ANALYZE, StepName.PATCH) or is_skipped(claimed.plan, StepName.PATCH):
+        return 0
+    try:
+        return tools.catalog.get(claimed.run.target_service).rounds - progress.round
+    except UnknownServiceError:
+        return 0
+
+
 def _step_record(
+    claimed: ClaimedRun,
     attempt: AttemptResult,
     event: Event,
     decision: Decision,
     metrics: tuple[ArtifactInfo, ...],
 ) -> StepRecord:
+    progress = attempt.progress
+    if decision.replans and isinstance(event, StepFailed):
+        log_file = log_name(event.step, claimed.claim.attempt)
+        setback = Setback(event.step, event.failure.code, event.failure.reason, log_file)
+        progress = replace(progress, round=progress.round + 1, setback=setback)
     return StepRecord(
         state=task_state(event, decision),
         message=attempt.message if decision.failure is None else decision.failure.reason,
         skipped=attempt.skipped,
         artifacts=(*attempt.artifacts, *metrics),
-        progress=asdict(attempt.progress),
+        progress=asdict(progress),
         plan=attempt.result.plan if attempt.result else None,
         rollback_verified=event.verified if isinstance(event, RollbackDone) else None,
         interrupted=isinstance(event, MustWait) and event.failed,

@@ -43,6 +43,7 @@ from moonmind.workflows.orchestrator.approvals import (
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.retry import NotResumableError, RetryRequest, RunNotOverError, retry_run
 from moonmind.workflows.orchestrator.use_cases import RunOverError, cancel_run
+from tests.fakes.runtime import MISSING
 from tests.support.promises import OVER, Promises
 from tests.support.street import FORWARD, GROUPS, PEOPLE, DiedError, Street
 
@@ -77,8 +78,24 @@ TROUBLES = (
     "edit_it",
 )
 
-WORLD = ("edited", "deployed", "helped", "past help", "away", "back", "well", "check", "build", "restart", "restore")
+WORLD = (
+    "edited",
+    "deployed",
+    "helped",
+    "hides more",
+    "past help",
+    "away",
+    "back",
+    "well",
+    "check",
+    "build",
+    "restart",
+    "restore",
+)
 """What becomes of a service, by others; the last ones will fail."""
+
+MORE = MISSING.replace("dateutil", "yaml")
+"""What a service says once its first failure is repaired."""
 
 WHICH = st.integers(0, 7)
 """One of those there are, counted around."""
@@ -312,6 +329,10 @@ class RunMachine(RuleBasedStateMachine):
                 self.street.edit(service, deploy=how == "deployed")
             case "helped" | "past help":
                 runtime.works = lambda content: how == "helped" and "dateutil" in content
+                runtime.says = lambda content: ""
+            case "hides more":
+                runtime.works = lambda content: "dateutil" in content and "pyyaml" in content
+                runtime.says = lambda content: MORE if "dateutil" in content else ""
             case "away" | "back":
                 self.street.set_away(how == "away")
             case "well":

@@ -14,6 +14,7 @@ from moonmind.evidence.keys import SigningKey
 from moonmind.evidence.plan_digest import digest_of_plan
 from moonmind.evidence.shapes import APPROVALS, ARTIFACTS, EVENTS, HEAD, PLANS, RUN, STEPS
 from moonmind.evidence.writer import Export, FileToBundle, json_part, lines_part, write_bundle
+from moonmind.schemas.workflow_models import RunStatus
 from tests.fakes.keys import HOUSE_KEY
 
 RUN_ID = UUID(int=7)
@@ -94,7 +95,7 @@ class Case:
         ]
 
     def bundle(self) -> bytes:
-        export = Export(RUN_ID, self.run["status"], NOON, "vic")
+        export = Export(RUN_ID, RunStatus(self.run["status"]), NOON, "vic")
         return b"".join(write_bundle(export, self.parts(), self.to_bundle(), self.key))
 
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from moonmind.evidence.container import BLOCK, END, LARGEST_PART, header, padding
 from moonmind.evidence.report import Report
-from moonmind.evidence.shapes import EVENTS, MANIFEST
+from moonmind.evidence.shapes import EVENTS, MANIFEST, RUN
 from moonmind.evidence.verify import LARGEST_JSON, Trust, verify_bundle
-from moonmind.evidence.writer import FileToBundle
+from moonmind.evidence.writer import FileToBundle, json_part
 from tests.fakes.keys import HOUSE_KEY, OTHER_KEY
 from tests.unit.evidence.bundles import AFTER, BEFORE, CHANGE, DIFF, Case, number, sha
 
@@ -257,6 +257,14 @@ def test_a_part_in_another_form_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -
         found = findings(case)
         assert len(found) == 1
         assert "a part is not in the form of moonmind-evidence/1" in found[0]
+
+
+def test_a_status_that_no_run_has_is_another_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case()
+    parts = {**case.parts(), RUN: json_part({**case.run, "status": "finished"})}
+    monkeypatch.setattr(case, "parts", lambda: parts)
+    (found,) = findings(case)
+    assert found.startswith("a part is not in the form of moonmind-evidence/1: status:"), found
 
 
 def test_a_file_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

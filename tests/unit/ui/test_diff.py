@@ -66,6 +66,16 @@ def test_a_missing_line_end_is_a_note() -> None:
     assert ("note", None, None, "No newline at end of file") in shown(diff)
 
 
+def test_a_missing_line_end_is_a_note_also_after_a_hunks_last_line() -> None:
+    diff = unified_diff({"a": b"x\n", "b": b"1\n"}, {"a": b"x", "b": b"2\n"})
+    assert shown(diff)[:3] == [
+        ("removed", 1, None, "x"),
+        ("added", None, 1, "x"),
+        ("note", None, None, "No newline at end of file"),
+    ]
+    assert [file.path for file in parse_diff(diff).files] == ["a", "b"]
+
+
 def test_two_hunks_and_two_files_stay_apart() -> None:
     long = [f"line {number}" for number in range(40)]
     changed = ["first", *long[1:-1], "last"]

@@ -10,7 +10,7 @@ import pytest
 
 from api_service.ui.views.actions import Actions, actions_for, answering
 from api_service.ui.views.retrying import start_choices
-from api_service.ui.views.run import Queue, Worker, agreed, answers_of, callout_of, steps_of, waiting_for
+from api_service.ui.views.run import Queue, Worker, answers_of, callout_of, steps_of, waiting_for
 from api_service.ui.views.words import badge_of_run, badge_of_step
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import StepName
@@ -34,6 +34,7 @@ def run(**changes: Any) -> dict[str, Any]:
         "required_approvals": 1,
         "self_approval": False,
         "expires_at": SOON,
+        "agreed": [],
     }
     whole = {
         "run_id": UUID(int=1),
@@ -165,15 +166,8 @@ def test_a_queued_run_names_the_run_that_it_waits_behind() -> None:
     assert (callout.run, callout.text) == ("r0", "One run at a time works on front; 3 more before it.")
 
 
-def test_it_says_whose_word_is_wanted_and_who_agreed() -> None:
+def test_it_says_whose_word_is_wanted() -> None:
     assert waiting_for(run()) == "1 person with the role approver, other than kim"
-    given = [
-        answer("ann"),
-        answer("ben", plan_digest="d0"),
-        answer("eve", expires_at=AGO),
-        answer("joe", decision="reject"),
-    ]
-    assert agreed(run(approvals=given), NOW) == ["ann"]
 
 
 def test_an_answer_says_who_when_and_about_which_plan() -> None:

@@ -54,6 +54,25 @@ def test_a_failure_after_something_was_touched_rolls_back(step: StepName) -> Non
     assert decision == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True, failure=FAILURE)
 
 
+@pytest.mark.parametrize("step", FORWARD_STEPS[2:])
+def test_a_failure_that_tells_of_something_new_is_planned_for_with_the_lock_kept(step: StepName) -> None:
+    decision = decide(RunState(step, touched=True, rounds_left=1), StepFailed(step, FAILURE, news=True))
+    assert decision == Decision(RunStatus.RUNNING, StepName.ANALYZE, wake=True, replans=True)
+    assert decision.failure is None
+
+
+@pytest.mark.parametrize(("left", "news"), [(0, True), (3, False)])
+def test_without_news_or_without_a_round_left_the_run_is_undone(left: int, news: bool) -> None:
+    state = RunState(StepName.VERIFY, touched=True, rounds_left=left)
+    decision = decide(state, StepFailed(StepName.VERIFY, FAILURE, news=news))
+    assert decision == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True, failure=FAILURE)
+
+
+def test_a_later_round_that_finds_no_edit_undoes_the_earlier_ones() -> None:
+    decision = decide(RunState(StepName.ANALYZE, touched=True, rounds_left=2), StepFailed(StepName.ANALYZE, FAILURE))
+    assert decision == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True, failure=FAILURE)
+
+
 @pytest.mark.parametrize("step", FORWARD_STEPS)
 def test_a_cancelled_run_undoes_what_was_touched_and_otherwise_just_ends(step: StepName) -> None:
     for event in (StepCancelled(step), CancelAsked()):

@@ -9,13 +9,48 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from moonmind.schemas.workflow_models import Finding, LogSource
-from moonmind.workflows.orchestrator.detectors import python_modules, tracebacks
+from moonmind.workflows.orchestrator.detectors import (
+    build_networks,
+    dockerfiles,
+    environment,
+    node_modules,
+    npm,
+    os_executables,
+    os_libraries,
+    os_toolchain,
+    own_code,
+    python_abi,
+    python_builds,
+    python_extras,
+    python_modules,
+    python_names,
+    python_packaging,
+    tracebacks,
+)
 from moonmind.workflows.orchestrator.detectors.lines import Line, Seen, read_lines
 
 Detector = Callable[[Sequence[Line]], list[Seen]]
 """Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
 
-DETECTORS: tuple[Detector, ...] = (python_modules.find, tracebacks.find_any)
+DETECTORS: tuple[Detector, ...] = (
+    python_packaging.find,
+    python_builds.find,
+    python_abi.find,
+    os_toolchain.find,
+    node_modules.find,
+    npm.find,
+    os_executables.find,
+    python_extras.find,
+    python_names.find,
+    build_networks.find,
+    os_libraries.find,
+    python_modules.find,
+    dockerfiles.find,
+    own_code.find,
+    environment.find,
+    tracebacks.find_any,
+    node_modules.find_any,
+)
 """Of two findings at the same line the one of the earlier detector counts: the more specific come first."""
 
 

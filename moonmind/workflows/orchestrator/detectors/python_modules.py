@@ -22,6 +22,11 @@ _NO_NAME = re.compile(
 _BUILD_FRAME = re.compile(r"pip-build-env-|pyproject_hooks|setuptools[/\\]build_meta\.py|pip-install-[^/\\]+")
 
 
+_FRAME = re.compile(r'^.{0,200}?File "(?P<file>[^"]{1,400})", line (?P<line>\d{1,7})(?:, in (?P<function>.+))?')
+_PYTEST_FRAME = re.compile(r"^.{0,200}?(?P<file>[^\s:]{1,400}\.py):(?P<line>\d{1,7}): in (?P<function>.+)")
+MOST_FRAMES = 100
+
+
 def find(lines: Sequence[Line]) -> list[Seen]:
     """Of each failure the missing module that ended it; else the last one in its chain."""
     return [Seen(found, failure.final.line) for failure in read_failures(lines) if (found := _of(failure))]
@@ -51,7 +56,22 @@ def _no_module(raised: Raised, module: str, rest: str) -> Finding:
     if any(_BUILD_FRAME.search(frame.text) for frame in raised.frames):
         summary = f"the build of a package needs the module `{module}`, which its build environment lacks"
         return _finding(raised, BUILD_MODULE_MISSING, summary, module)
-    return _finding(raised, MODULE_MISSING, f"Python finds no module named `{module}`", module)
+    finding = _finding(raised, MODULE_MISSING, f"Python finds no module named `{module}`", module)
+    frames = [frame for line in raised.frames[-MOST_FRAMES:] if (frame := _loading(line.text))]
+    return finding.model_copy(update={"details": {"frames": "\n".join(frames)}}) if frames else finding
+
+
+def frames_of(finding: Finding) -> list[str]:
+    """ "path:line" of each file that was being loaded when the module was missing, the outermost first."""
+    return finding.details.get("frames", "").splitlines()
+
+
+def _loading(text: str) -> str | None:
+    """The place in a file that a frame tells of, when the file's own level was running and not a function of it."""
+    found = _FRAME.match(text) or _PYTEST_FRAME.match(text)
+    if found is None or (found["function"] or "<module>").strip() != "<module>":
+        return None
+    return f"{found['file']}:{found['line']}"
 
 
 def _finding(raised: Raised, kind: str, summary: str, subject: str | None) -> Finding:

@@ -86,6 +86,14 @@ class PipPackageIndex:
                 wheels.append(make_wheel(canonicalize_name(distribution), str(one.version), metadata))
         return wheels
 
+    def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
+        """Read from the release's metadata."""
+        found = _of_version(self._best(distribution, python), version)
+        if found is None:
+            return None
+        contents = self._contents.get(found.file.url, lambda: self._read(found.file))
+        return contents.requires if contents is not None else None
+
     def _candidates(self, distribution: str, python: str | None) -> list[Candidate]:
         if not is_name(distribution):
             return []
@@ -102,7 +110,7 @@ class PipPackageIndex:
         if contents is None or not allows(contents.requires_python, python):
             return None
         name = contents.name or distribution
-        return Release(name.lower(), str(found.version), contents.modules, releases)
+        return Release(name.lower(), str(found.version), contents.modules, releases, found.file.filename)
 
     def _read(self, file: ProjectFile) -> Contents | None:
         try:
@@ -138,4 +146,5 @@ def _offer(version: Version, candidates: list[Candidate]) -> Offer:
         yanked=max(file.yanked or "" for file in files) if is_yanked else None,
         uploaded=min((file.uploaded for file in files if file.uploaded), default=None),
         installable=any(one.installable for one in candidates),
+        wheel=any(one.installable and one.is_wheel for one in candidates),
     )

@@ -30,11 +30,12 @@ class UnreadableArchiveError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What a file says of itself; `modules` as in `ports.Release`."""
+    """What a file says of itself; `modules` as in `ports.Release`, `requires` its `Requires-Dist` lines."""
 
     name: str | None
     requires_python: str | None
     modules: frozenset[str]
+    requires: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,12 @@ def _contents(listing: _Listing, modules: set[str]) -> Contents:
     headers = BytesHeaderParser().parsebytes(listing.texts.get("METADATA", b""))
     namespaces = set(listing.texts.get("namespace_packages.txt", b"").decode("utf-8", "replace").split())
     name, requires = headers["Name"], headers["Requires-Python"]
-    return Contents(str(name) if name else None, str(requires) if requires else None, frozenset(modules - namespaces))
+    return Contents(
+        name=str(name) if name else None,
+        requires_python=str(requires) if requires else None,
+        modules=frozenset(modules - namespaces),
+        requires=tuple(str(line) for line in headers.get_all("Requires-Dist", ())),
+    )
 
 
 def _modules(paths: Iterable[str]) -> set[str]:

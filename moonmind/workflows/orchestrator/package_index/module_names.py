@@ -6,11 +6,14 @@ import ast
 import warnings
 from collections.abc import Iterator
 
-_MAKES_NAMES = frozenset({"globals", "exec", "__getattr__"})
+MORE = "*"
+"""Among a module's names: it makes further ones at run time, which its text does not show."""
+
+_MAKES_NAMES = frozenset({"globals", "exec"})
 """Whose use can give a module names that its text does not show."""
 
-_MAKES_NAMES_OUTSIDE = frozenset({"locals", "vars", "setattr"})
-"""The same, where a module's own statements use them; inside a function they are about something else."""
+_MAKES_NAMES_OUTSIDE = frozenset({"locals", "vars", "setattr", "__getattr__"})
+"""The same, where a module's own statements use them; inside a function or a class they are about something else."""
 
 _SCOPES = (
     *(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda),
@@ -19,8 +22,8 @@ _SCOPES = (
 
 
 def top_level_names(source: bytes) -> frozenset[str] | None:
-    """Assigned, defined and imported names, those behind a condition too; None when it is no Python source that ours
-    understands, or makes names at run time."""
+    """Assigned, defined and imported names, those behind a condition too, with MORE where the module makes others at
+    run time; None when it is no Python source that ours understands."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of an invalid escape in somebody else's package
@@ -28,13 +31,10 @@ def top_level_names(source: bytes) -> frozenset[str] | None:
         everything, own = list(ast.walk(tree)), list(_own_nodes(tree))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
-    if any(_uses(node, _MAKES_NAMES) or _is_opaque(node) for node in everything):
-        return None
-    if any(_uses(node, _MAKES_NAMES_OUTSIDE) for node in own):
-        return None
-    return frozenset(
-        [name for node in own for name in _made(node)] + [name for node in everything for name in _global(node)]
-    )
+    makes_more = any(_uses(node, _MAKES_NAMES) or _is_opaque(node) for node in everything)
+    makes_more = makes_more or any(_uses(node, _MAKES_NAMES_OUTSIDE) for node in own)
+    visible = [name for node in own for name in _made(node)] + [name for node in everything for name in _global(node)]
+    return frozenset([*(name for name in visible if name != MORE), *([MORE] if makes_more else [])])
 
 
 def _own_nodes(tree: ast.AST) -> Iterator[ast.AST]:

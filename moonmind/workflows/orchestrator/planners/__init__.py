@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy, LogSource, ServiceFacts
@@ -13,6 +14,10 @@ from moonmind.workflows.orchestrator.ports import PackageIndex
 
 class NoSafeEditError(Exception):
     """Why nothing is proposed for a finding, and what a person would do: one or two sentences for people."""
+
+
+class RebuildFirstError(NoSafeEditError):
+    """The files are right and what runs was built from others: building anew is the repair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """One round of planning. `facts.python` is the version that the service runs on; None for ours."""
+    """One round of planning. `facts.python` is the version that the service runs on; None for ours. `now`: with a time
+    zone; None: nobody says how old anything is."""
 
     project: Project
     knowledge: Knowledge
@@ -63,14 +69,17 @@ class Planning:
     instruction: str = ""
     sources: Sequence[LogSource] = ()
     remembered: Sequence[Remembered] = field(default=())
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Edits with the rationale that a person can check; no edits: the rationale says why not."""
+    """Edits with the rationale that a person can check; no edits: the rationale says why not. `rebuild`: there is
+    nothing to edit, and what is there has to be built."""
 
     edits: tuple[Edit, ...]
     rationale: str
+    rebuild: bool = False
 
 
 class Planner(Protocol):

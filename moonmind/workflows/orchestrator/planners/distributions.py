@@ -2,15 +2,20 @@
 
 The rule, from the surest to the weakest:
 
-1. A reviewed source names one distribution: it is taken when its newest release provides the module.
-2. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
+1. The instruction names one of those that the data knows or the import suggests: taken when it provides the import.
+2. What was seen or reviewed names one: it is taken when a release of it provides the module, the newest or, when that
+   has it no more, the newest that has. When pip would have to build it, and exactly one of the others that several
+   sources name comes built and provides it too, that one is taken (`psycopg2-binary`). When the sources themselves name
+   several together (`opencv-python`, `opencv-python-headless`), a person chooses.
+3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
    import, and no distribution of the import's own name provides it as well.
-3. Nothing is known: the distribution of the import's own name is taken when it provides the whole path and has at least
-   FEWEST_RELEASES releases (ESTABLISHED when its name looks like a slip for a known one). Names that programs give
-   their own modules (`utils`) are not asked for.
+4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path. Names that
+   programs give their own modules (`utils`) are not asked for.
+
+What only Debian, a hint or the name itself speaks for must have some standing in the index (`standing`), more when its
+name looks like a slip for a known one. Whatever else provides the module is shown, not added.
 
 Of a dotted path the top is asked for first: who owns `celery` owns `celery.schedules`, whoever else packs a copy of it.
-Whatever else provides the module is shown, not added; the instruction may name one of those shown.
 """
 
 from __future__ import annotations
@@ -18,29 +23,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from packaging.utils import canonicalize_name
 
 from moonmind.workflows.orchestrator.planners import NoSafeEditError
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, reviewed_words, same_named
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, meant_by, same_named
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
-from moonmind.workflows.orchestrator.planners.spelling import is_slip
+from moonmind.workflows.orchestrator.planners.releases import Provided, find_release
+from moonmind.workflows.orchestrator.planners.standing import FEWEST_RELEASES, doubt_about, is_long_lived
 from moonmind.workflows.orchestrator.planners.statements import Wanted
 from moonmind.workflows.orchestrator.ports import PackageIndex, Release
-
-FEWEST_RELEASES = 3
-"""Of a distribution that nobody has reviewed: names are squatted with one or two uploads, used projects go on."""
-
-ESTABLISHED = 10
-"""Releases after which a name that is one letter off a known one is a project of its own (`pymssql`, `pymysql`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A proven distribution and the sentence that says what the proof is."""
+    """A proven distribution and the sentence that says what the proof is. `lost_in`: see `releases.Provided`."""
 
     release: Release
     proof: str
+    lost_in: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, and the time."""
+
+    index: PackageIndex
+    python: str | None
+    now: datetime | None = None
 
 
 def candidates(wanted: Wanted) -> list[str]:
@@ -48,19 +59,105 @@ def candidates(wanted: Wanted) -> list[str]:
     return list(dict.fromkeys(name for path in reversed(wanted.paths) for name in _named_for(path, wanted)))
 
 
-def choose(wanted: Wanted, index: PackageIndex, *, python: str | None, instruction: str = "") -> Chosen:
+def expected(wanted: Wanted) -> list[str]:
+    """The distributions of which one provides the import if it is there at all: the sure ones, else all candidates."""
+    if owner := _owner_of(wanted):
+        return [owner]
+    sure = _reviewed_choice(wanted)
+    return [*([sure[1].choice] if sure[1].choice else []), *sure[1].others] if sure else candidates(wanted)
+
+
+def choose(wanted: Wanted, asking: Asking, instruction: str = "") -> Chosen:
     """The distribution to add. Raises NoSafeEditError with the candidates, or what else a person would look at."""
-    if sure := _reviewed_choice(wanted):
-        path, known = sure
-        release = index.newest(known.choice, python=python) if known.choice else None
-        if release is not None and _provides(release, wanted.paths):
-            return Chosen(release, _proof(release, path, f"named in the lists of {', '.join(known.by)}"))
+    if named := _named_choice(wanted, asking, instruction):
+        return named
+    if owner := _owner_of(wanted):
+        return _part_of(owner, wanted, asking)
+    sure = _reviewed_choice(wanted)
+    if sure and (chosen := _sure_choice(wanted, *sure, asking)):
+        return chosen
     _refuse_unlikely(wanted)
-    proven = _first_proven(wanted, index, python)
-    named = [release for release in proven if _is_named(release, wanted, instruction)]
-    if len(named) == 1:
-        return Chosen(named[0], _proof(named[0], wanted.module, "named by the instruction"))
-    return _only(proven, wanted)
+    return _only(_first_proven(wanted, asking), wanted, asking, sure[1] if sure else KnownName())
+
+
+def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | None:
+    """What the instruction names, and not merely as the import that has the same name."""
+    words = {canonicalize_name(word.strip(".-_")) for word in re.findall(r"[A-Za-z0-9._-]+", instruction)}
+    imports = {same_named(path) for path in (*wanted.paths, wanted.missing.partition(".")[0])}
+    names = [name for name in candidates(wanted) if name in words - imports]
+    if len(names) != 1:
+        return None
+    release = asking.index.newest(names[0], python=asking.python)
+    if release is None or not _provides_whole(release, wanted):
+        return None
+    return Chosen(release, _proof(release, wanted.module, "named by the instruction"))
+
+
+def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) -> Chosen | None:
+    choice = known.choice or ""
+    provided = find_provided(choice, wanted, asking)
+    if provided is None:
+        _refuse_elsewhere(wanted, choice, asking)
+        return None
+    why = f"named by {', '.join(known.by)}"
+    if _must_be_built(provided.release):
+        others = [other for name in known.also if (other := find_provided(name, wanted, asking))]
+        built = [other for other in others if other.lost_in is None and not _must_be_built(other.release)]
+        if len(built) == 1:
+            source = f"named by several lists; {choice} provides it too, but would have to be built"
+            return Chosen(built[0].release, _proof(built[0].release, path, source))
+    _refuse_open_choice(provided.release, known, wanted, asking)
+    offers = () if known.is_named_for_the_index else asking.index.offers(choice, python=asking.python)
+    if not known.is_named_for_the_index and (reason := doubt_about(provided.release, offers, now=asking.now)):
+        raise NoSafeEditError(_shown(provided.release, wanted, reason))
+    return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
+
+
+def _owner_of(wanted: Wanted) -> str | None:
+    """The distribution that surely holds what the missing module is a part of: Python names a dotted module only when
+    what is above it could be imported, so the distribution is there, and nobody else's is looked for."""
+    if _reviewed_choice(wanted):
+        return None
+    parts, known = wanted.missing.split("."), known_names()
+    above = (".".join(parts[:length]) for length in range(len(parts) - 1, 0, -1))
+    return next((known[path].choice for path in above if path in known and known[path].sure), None)
+
+
+def _part_of(owner: str, wanted: Wanted, asking: Asking) -> Chosen:
+    whole = find_release(owner, lambda release: _provides_whole(release, wanted), asking.index, python=asking.python)
+    if whole is None:
+        raise NoSafeEditError(
+            f"no release of {owner} that was looked at provides `{wanted.module}`: correct the import, or see what "
+            f"{owner}'s change log says of it"
+        )
+    return Chosen(whole.release, _proof(whole.release, wanted.module, f"{owner} holds what is above it"), whole.lost_in)
+
+
+def _refuse_open_choice(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> None:
+    """Builds of one project for different surroundings (`opencv-python-headless`): which is meant no import tells."""
+    found = [find_provided(name, wanted, asking) for name in known.variants]
+    others = [one.release for one in found if one is not None and one.lost_in is None]
+    if others:
+        raise NoSafeEditError(_several([release, *others], wanted))
+
+
+def find_provided(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
+    """A release that provides the whole path; else the newest, when that has at least what is missing."""
+    found = find_release(name, lambda release: _provides_enough(release, wanted), asking.index, python=asking.python)
+    if found is not None:
+        return found
+    newest = asking.index.newest(name, python=asking.python)
+    return Provided(newest) if newest is not None and any(path in newest.modules for path in wanted.paths) else None
+
+
+def _refuse_elsewhere(wanted: Wanted, choice: str, asking: Asking) -> None:
+    """What the sure distribution provides elsewhere is not looked for under names that anybody can take."""
+    offers = asking.index.offers(choice, python=asking.python)
+    if offers and not any(one.installable for one in offers):
+        raise NoSafeEditError(
+            f"`{wanted.missing}` is a module of {choice}, of which the index has no release that this Python on this "
+            "system can install: use another Python or system, or do without it"
+        )
 
 
 def _named_for(path: str, wanted: Wanted) -> list[str]:
@@ -71,10 +168,10 @@ def _named_for(path: str, wanted: Wanted) -> list[str]:
     return list(dict.fromkeys([*names, same_named(path)]))
 
 
-def _first_proven(wanted: Wanted, index: PackageIndex, python: str | None) -> list[Release]:
+def _first_proven(wanted: Wanted, asking: Asking) -> list[Release]:
     """The releases of the first level, from the top down, at which any provides the whole path."""
     for path in reversed(wanted.paths):
-        found = _releases(_named_for(path, wanted), index, python)
+        found = _releases(_named_for(path, wanted), asking)
         if proven := [release for release in found if _provides_whole(release, wanted)]:
             return proven
     return []
@@ -94,39 +191,34 @@ def _refuse_unlikely(wanted: Wanted) -> None:
         )
 
 
-def _only(proven: list[Release], wanted: Wanted) -> Chosen:
+def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownName) -> Chosen:
     if not proven:
-        if meant := _known_name_meant(wanted):
-            raise NoSafeEditError(f"`{wanted.missing}` looks like a misspelling of `{meant}`: correct the import")
-        names = ", ".join(candidates(wanted))
-        raise NoSafeEditError(f"no distribution was found that provides `{wanted.module}` (asked for: {names})")
+        raise NoSafeEditError(_nothing_found(wanted))
     proven = [release for release in proven if release.releases >= FEWEST_RELEASES] or proven
     if len(proven) > 1:
-        shown = ", ".join(f"{release.name} {release.version}" for release in proven)
-        raise NoSafeEditError(f"several distributions provide `{wanted.module}`: {shown}. Name the right one")
+        raise NoSafeEditError(_several(proven, wanted))
     (release,) = proven
-    if (reason := _doubt(release, wanted)) is not None:
-        raise NoSafeEditError(
-            f"{release.name} {release.version} provides `{wanted.module}`, but {reason}: add it yourself if it is meant"
-        )
+    if (reason := _doubt(release, wanted, asking, known)) is not None:
+        raise NoSafeEditError(_shown(release, wanted, reason))
     return Chosen(release, _proof(release, wanted.module, "the only one found"))
 
 
-def _doubt(release: Release, wanted: Wanted) -> str | None:
+def _nothing_found(wanted: Wanted) -> str:
+    if meant := meant_by(wanted.missing):
+        return f"`{wanted.missing}` looks like a misspelling of `{meant}`: correct the import"
+    return f"no distribution was found that provides `{wanted.module}` (asked for: {', '.join(candidates(wanted))})"
+
+
+def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -> str | None:
+    if known.choice and canonicalize_name(release.name) not in known.candidates:
+        return f"the lists name {known.choice} for it"
     if not _resembles(release.name, wanted.module):
         return "nobody has reviewed it and its name is quite another"
-    if release.releases < FEWEST_RELEASES:
-        return f"nobody has reviewed it and the index has only {release.releases} of its releases"
-    if release.releases < ESTABLISHED and (meant := _known_name_meant(wanted)):
+    offers = asking.index.offers(release.name, python=asking.python)
+    if (meant := meant_by(wanted.missing)) and not is_long_lived(offers, now=asking.now):
         return f"the name looks like a misspelling of `{meant}`"
-    return None
-
-
-def _known_name_meant(wanted: Wanted) -> str | None:
-    top = wanted.missing.partition(".")[0]
-    if top in known_names():
-        return None
-    return next((one for one in sorted(reviewed_words()) if is_slip(top, one)), None)
+    reason = doubt_about(release, offers, now=asking.now)
+    return f"nobody has reviewed it and {reason}" if reason else None
 
 
 def _resembles(distribution: str, module: str) -> bool:
@@ -134,29 +226,35 @@ def _resembles(distribution: str, module: str) -> bool:
     return path in name or name in path
 
 
-def _is_named(release: Release, wanted: Wanted, instruction: str) -> bool:
-    """True when the instruction names the distribution, and not merely the import that has the same name."""
-    words = {canonicalize_name(word.strip(".-_")) for word in re.findall(r"[A-Za-z0-9._-]+", instruction)}
-    name = canonicalize_name(release.name)
-    return name in words and name not in {
-        same_named(path) for path in (*wanted.paths, wanted.missing.partition(".")[0])
-    }
-
-
-def _releases(names: Iterable[str], index: PackageIndex, python: str | None) -> list[Release]:
-    found = (index.newest(name, python=python) for name in names)
+def _releases(names: Iterable[str], asking: Asking) -> list[Release]:
+    found = (asking.index.newest(name, python=asking.python) for name in names)
     return [release for release in found if release is not None]
 
 
-def _provides(release: Release, paths: tuple[str, ...]) -> bool:
-    """True when the release holds what is missing, or a part of it that the statement names; what lies inside a
-    regular module may be made at run time (`six.moves`)."""
-    return any(path in release.modules for path in paths)
+def _must_be_built(release: Release) -> bool:
+    return release.file is not None and not release.file.endswith(".whl")
+
+
+def _provides_enough(release: Release, wanted: Wanted) -> bool:
+    """The whole path; or its top, when that is a single file, which makes what is below at run time (`six.moves`)."""
+    top = wanted.paths[-1]
+    is_file = top in release.modules and not any(one.startswith(f"{top}.") for one in release.modules)
+    return is_file or _provides_whole(release, wanted)
 
 
 def _provides_whole(release: Release, wanted: Wanted) -> bool:
     return wanted.module in release.modules or (wanted.name is not None and wanted.paths[0] in release.modules)
 
 
+def _several(releases: Iterable[Release], wanted: Wanted) -> str:
+    shown = ", ".join(f"{release.name} {release.version}" for release in releases)
+    return f"several distributions provide `{wanted.module}`: {shown}. Name the right one"
+
+
+def _shown(release: Release, wanted: Wanted, reason: str) -> str:
+    return f"{release.name} {release.version} provides `{wanted.module}`, but {reason}: add it yourself if it is meant"
+
+
 def _proof(release: Release, path: str, source: str) -> str:
-    return f"{release.name} {release.version} provides `{path}` (seen in the index's list of its files; {source})"
+    seen = f"seen in {release.file}" if release.file else "seen in the index's list of its files"
+    return f"{release.name} {release.version} provides `{path}` ({seen}; {source})"

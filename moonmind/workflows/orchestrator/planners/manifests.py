@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from packaging.markers import Marker
@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
+from moonmind.workflows.orchestrator.edits.compiled import UnknownCompilerError, compiled_from
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Project
 from moonmind.workflows.orchestrator.planners.dockerfile import installed_manifests
 
@@ -60,20 +61,21 @@ def listed_in(project: Project, path: str) -> list[Listed]:
     return list(_listed(project, path, binding=True, seen=set()))
 
 
-def explain_listed(distribution: str, listed: list[Listed], python: str | None) -> str | None:
+def explain_listed(distribution: str, listed: Sequence[Listed], python: str | None) -> str | None:
     """Why the module can be missing although its distribution is listed; None when it is not listed."""
     wanted = canonicalize_name(distribution)
     found = [one for one in listed if one.binding and canonicalize_name(one.requirement.name) == wanted]
     if not found:
         return None
-    excluded = [one for one in found if not _applies(one.requirement.marker, python)]
+    excluded = [one for one in found if not applies(one.requirement.marker, python)]
     if len(excluded) == len(found):
         return f"{found[0].file} lists `{found[0].requirement}`, but its marker leaves it out here: change the marker"
     return f"{found[0].file} already lists `{found[0].requirement}`, so what runs was built before: rebuild the service"
 
 
-def specifier(listed: list[Listed], name: str, version: str) -> str | None:
-    """How the newest version is written, the way the file's other lines are: pinned, with a lower bound, or bare.
+def specifier(listed: Sequence[Listed], name: str, version: str, *, below: str | None = None) -> str | None:
+    """How the version is written, the way the file's other lines are: pinned, with a lower bound, or bare; `below`: the
+    version from which on it must not be.
 
     A constraint on the distribution already says which version; nothing is added to it.
     """
@@ -84,7 +86,16 @@ def specifier(listed: list[Listed], name: str, version: str) -> str | None:
     if style == "==":
         return f"=={version}"
     major_minor = ".".join(str(part) for part in (*Version(version).release, 0)[:2])
-    return f"{style}{major_minor}" if style else None
+    bounds = [f"{style}{major_minor}"] * bool(style) + [f"<{below}"] * bool(below)
+    return ",".join(bounds) or None
+
+
+def pin_below(one: Listed, version: str, below: str) -> str:
+    """How a listed distribution is kept below a version, in the way it is listed: another pin, or an upper bound."""
+    if _style(one.requirement) == "==":
+        return f"=={version}"
+    lower = [str(part) for part in one.requirement.specifier if part.operator in (">=", ">", "!=")]
+    return ",".join([*sorted(lower), f"<{below}"])
 
 
 def _style(requirement: Requirement) -> str:
@@ -96,7 +107,8 @@ def _style(requirement: Requirement) -> str:
     return ">=" if operators else ""
 
 
-def _applies(marker: Marker | None, python: str | None) -> bool:
+def applies(marker: Marker | None, python: str | None) -> bool:
+    """True when a line with that marker counts on that Python ("3.11"; None: ours)."""
     environment = {"python_version": python, "python_full_version": f"{python}.0"} if python else {}
     return marker is None or marker.evaluate({"extra": "", **environment})
 
@@ -109,9 +121,14 @@ def _path_of(install: str) -> str:
 
 
 def _innermost(project: Project, path: str) -> str:
-    """A requirements file that only includes one other stands for that other one."""
+    """A requirements file that only includes one other stands for that other one, a compiled one for its source."""
     seen = {path}
     while not path.endswith(PYPROJECT):
+        source = _only_source(project, path)
+        if source is not None and source not in seen:
+            path = source
+            seen.add(path)
+            continue
         entries = requirements_txt.parse(project.manifests[path]).entries
         targets = [requirements_txt.resolve(path, one.target or "") for one in entries if one.kind == "include"]
         asks = any(one.kind in ("requirement", "link") for one in entries)
@@ -120,6 +137,15 @@ def _innermost(project: Project, path: str) -> str:
         path = targets[0] or path
         seen.add(path)
     return path
+
+
+def _only_source(project: Project, path: str) -> str | None:
+    """What a compiled file was made from, where it is one file of the workspace."""
+    try:
+        made = compiled_from(project.manifests[path])
+    except UnknownCompilerError:
+        return None
+    return made.sources[0] if made and len(made.sources) == 1 and made.sources[0] in project.manifests else None
 
 
 def _listed(project: Project, path: str, *, binding: bool, seen: set[str]) -> Iterator[Listed]:

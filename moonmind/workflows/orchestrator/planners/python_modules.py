@@ -1,82 +1,137 @@
-"""A missing Python module: which distribution to add, or why none."""
+"""A missing Python module: which distribution to add, or why none; and what the service would miss next."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project, Remedy
-from moonmind.workflows.orchestrator.planners.distributions import candidates, choose
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
-from moonmind.workflows.orchestrator.planners.manifests import (
-    Listed,
-    choose_manifest,
-    explain_listed,
-    listed_in,
-    specifier,
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners.distributions import Asking, choose, expected
+from moonmind.workflows.orchestrator.planners.listed_modules import explain_or_pin
+from moonmind.workflows.orchestrator.planners.manifests import Listed, Manifest, choose_manifest, listed_in, specifier
+from moonmind.workflows.orchestrator.planners.never_fetched import (
+    is_known_elsewhere,
+    refuse_own_and_standard,
+    refuse_slip_of_listed,
 )
-from moonmind.workflows.orchestrator.planners.own_modules import own_modules
-from moonmind.workflows.orchestrator.planners.spelling import is_near, is_slip
-from moonmind.workflows.orchestrator.planners.standard_library import explain_standard, standard_name_meant
-from moonmind.workflows.orchestrator.planners.statements import wanted
+from moonmind.workflows.orchestrator.planners.next_imports import Place, failed_import, importing_file, next_imports
+from moonmind.workflows.orchestrator.planners.own_modules import OwnModules, own_modules
+from moonmind.workflows.orchestrator.planners.present import distributions_present, is_present
+from moonmind.workflows.orchestrator.planners.standard_library import is_standard
+from moonmind.workflows.orchestrator.planners.statements import Wanted, wanted
+from moonmind.workflows.orchestrator.ports import Release
+
+MOST_ADDED = 20
+"""Further imports that are looked up for one failure; a service that lacks more was never installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """What the answers for all its imports rest on."""
+
+    planning: Planning
+    manifest: Manifest
+    listed: Sequence[Listed]
+    own: OwnModules
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    edit: Edit
+    release: Release
 
 
 def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
-    """The distribution that is proven to provide the module. Raises NoSafeEditError, IndexUnavailableError."""
-    project, python_version = planning.project, planning.facts.python
-    needed = wanted(finding)
-    _refuse_own_and_standard(needed.missing, project)
+    """The distribution that is proven to provide the module, and those of what would be missing next; what is doubtful
+    about the latter is said with the first. Raises NoSafeEditError, IndexUnavailableError."""
+    project = planning.project
+    own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
+    needed = _wanted(finding, planning)
+    refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
     manifest = choose_manifest(project)
-    listed = listed_in(project, manifest.root)
-    _refuse_slip_of_listed(needed.missing, listed)
-    for name in candidates(needed):
-        if reason := explain_listed(name, listed, python_version):
-            raise NoSafeEditError(f"`{needed.missing}` is missing, yet {reason}")
-    chosen = choose(needed, planning.knowledge.index, python=python_version, instruction=planning.instruction)
+    service = _Service(planning, manifest, listed_in(project, manifest.root), own)
+    first = _answer(needed, service)
+    further, doubts = _further(finding, first, service)
+    reason = " ".join([f"{first.edit.reason}.", *doubts]) if doubts else first.edit.reason
+    return [first.edit.model_copy(update={"reason": reason}), *further]
+
+
+def _wanted(finding: Finding, planning: Planning) -> Wanted:
+    """From the statement as the log shows it, or as the service's file has it: a log shows its first line at most."""
+    shown = wanted(finding)
+    if shown.name is not None:
+        return shown
+    statement = failed_import(python.frames_of(finding), shown.missing, planning.project)
+    return Wanted(shown.missing, statement.module, statement.name) if statement else shown
+
+
+def _further(finding: Finding, first: _Answer, service: _Service) -> tuple[list[Edit], list[str]]:
+    """Edits for the imports that come next and are missing too, and what is said of those that get none."""
+    answers = [first]
+    doubts: list[str] = []
+    for place in _missing_next(finding, service)[:MOST_ADDED]:
+        needed = _wanted_at(place)
+        if any(set(needed.paths[:2]) & one.release.modules for one in answers):
+            continue
+        where = f"{place.file}:{place.statement.line}"
+        try:
+            refuse_own_and_standard(needed, service.own, service.planning.project, place.file)
+            answer = _answer(needed, service)
+        except NoSafeEditError as error:
+            doubts.append(f"`{needed.module}` ({where}) will be missing next: {error}.")
+            continue
+        reason = f"{where} imports it next: {answer.edit.reason}"
+        answers.append(_Answer(answer.edit.model_copy(update={"reason": reason}), answer.release))
+    edits = {canonicalize_name(one.edit.name or ""): one.edit for one in reversed(answers)}
+    return [edit for edit in reversed(edits.values()) if edit is not first.edit], list(dict.fromkeys(doubts))
+
+
+def _missing_next(finding: Finding, service: _Service) -> list[Place]:
+    """Imports that are neither Python's, nor the service's own, nor there."""
+    planning = service.planning
+    coming = next_imports(python.frames_of(finding), finding.subject or "", planning.project)
+    places = [place for place in coming if _is_foreign(place, service)]
+    if not places:
+        return []
+    present = distributions_present(planning, service.manifest, service.listed)
+    return [place for place in places if not is_present(_wanted_at(place), present)]
+
+
+def _is_foreign(place: Place, service: _Service) -> bool:
+    needed = _wanted_at(place)
+    known = is_known_elsewhere(needed, service.own, service.planning.project, place.file)
+    is_own = service.own.where(needed.missing, known_elsewhere=known)
+    return not is_own and not is_standard(needed.missing, service.planning.facts.python)
+
+
+def _wanted_at(place: Place) -> Wanted:
+    statement = place.statement
+    return Wanted(statement.module.partition(".")[0], statement.module, statement.name)
+
+
+def _answer(needed: Wanted, service: _Service) -> _Answer:
+    planning, listed = service.planning, service.listed
+    refuse_slip_of_listed(needed.missing, listed)
+    asking = Asking(planning.knowledge.index, planning.facts.python, planning.now)
+    for name in expected(needed):
+        if pin := explain_or_pin(name, needed, listed, planning.facts, asking):
+            return _Answer(*pin)
+    chosen = choose(needed, asking, planning.instruction)
     release = chosen.release
+    lost = f"; {chosen.lost_in} has it no more" if chosen.lost_in else ""
     edit = Edit(
         kind="requirement_add",
-        file=manifest.target,
+        file=service.manifest.target,
         name=release.name,
-        version=specifier(listed, release.name, release.version),
-        reason=f"`{needed.missing}` is missing; {chosen.proof}",
-        proof=chosen.proof,
+        version=specifier(listed, release.name, release.version, below=chosen.lost_in),
+        reason=f"`{needed.missing}` is missing; {chosen.proof}{lost}",
+        proof=f"{chosen.proof}{lost}",
     )
-    return [edit]
-
-
-def _refuse_own_and_standard(module: str, project: Project) -> None:
-    """What must never be asked of an index, checked before anything is."""
-    known = known_names().get(module.partition(".")[0], KnownName()).sure
-    own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
-    if place := own.where(module, known_elsewhere=known):
-        raise NoSafeEditError(
-            f"`{module}` belongs to the service itself ({place}): it is not copied into the image, or the program "
-            "starts in another folder, or the module has another name"
-        )
-    if reason := explain_standard(module):
-        raise NoSafeEditError(reason)
-    if not known and (meant := own.meant(module)):
-        raise NoSafeEditError(f"`{module}` looks like a misspelling of the service's own `{meant}`: correct the import")
-    if not known and (meant := standard_name_meant(module)):
-        raise NoSafeEditError(
-            f"`{module}` looks like a misspelling of the standard library's `{meant}`: correct the import"
-        )
-
-
-def _refuse_slip_of_listed(module: str, listed: Sequence[Listed]) -> None:
-    """A squatter's distribution holds the misspelt module, so being seen in the index proves nothing here."""
-    top = module.partition(".")[0]
-    if known_names().get(top, KnownName()).sure:
-        return
-    for one in listed:
-        name = one.requirement.name.lower().replace("-", "_")
-        if is_slip(top, name) or (is_near(top, name) and not top.startswith(name)):
-            raise NoSafeEditError(
-                f"`{module}` looks like a misspelling of `{one.requirement.name}`, which {one.file} lists: "
-                "correct the import"
-            )
+    return _Answer(edit, release)
 
 
 REMEDIES: Mapping[str, Remedy] = {python.MODULE_MISSING: add_distribution}

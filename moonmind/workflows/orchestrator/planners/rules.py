@@ -6,15 +6,54 @@ from collections.abc import Mapping, Sequence
 
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Proposal, Remedy, python_modules
+from moonmind.workflows.orchestrator.planners import (
+    NoSafeEditError,
+    Planning,
+    Proposal,
+    RebuildFirstError,
+    Remedy,
+    docker_commands,
+    docker_copies,
+    docker_images,
+    explanations,
+    node_files,
+    node_packages,
+    npm,
+    os_remedies,
+    python_abi,
+    python_conflicts,
+    python_extras,
+    python_missing,
+    python_modules,
+    python_names,
+    python_pins,
+)
 
-REMEDIES: Mapping[str, Remedy] = {**python_modules.REMEDIES}
+REMEDIES: Mapping[str, Remedy] = {
+    **python_modules.REMEDIES,
+    **os_remedies.REMEDIES,
+    **docker_images.REMEDIES,
+    **docker_copies.REMEDIES,
+    **node_packages.REMEDIES,
+    **node_files.REMEDIES,
+    **docker_commands.REMEDIES,
+    **npm.REMEDIES,
+    **python_names.REMEDIES,
+    **python_conflicts.REMEDIES,
+    **python_pins.REMEDIES,
+    **python_extras.REMEDIES,
+    **python_abi.REMEDIES,
+    **python_missing.REMEDIES,
+}
 """What repairs a finding, by its kind."""
 
 EXPLAINED: Mapping[str, str] = {
-    python.NAME_MISSING: "the installed release has no such name, or the import is circular: compare the versions",
+    **explanations.EXPLAINED,
+    **python_names.EXPLAINED,
+    **python_abi.EXPLAINED,
     python.NOT_A_PACKAGE: "a file with a package's name comes first on the module path: rename that file",
-    python.BUILD_MODULE_MISSING: "a package's own build lacks it: take another release or a wheel of it",
+    **os_remedies.EXPLAINED,
+    **docker_commands.EXPLAINED,
 }
 """Finding kinds that no edit of a file repairs, and what a person would do."""
 
@@ -36,6 +75,7 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
     """Edits for the findings that can be repaired safely; without any, the reasons. Raises IndexUnavailableError."""
     edits: list[Edit] = []
     reasons: list[str] = []
+    stale = 0
     for finding in findings:
         try:
             found = _remedy(finding)(finding, planning)
@@ -43,7 +83,8 @@ def propose(findings: Sequence[Finding], planning: Planning) -> Proposal:
             reasons += [edit.reason for edit in found]
         except NoSafeEditError as error:
             reasons.append(str(error))
-    return Proposal(tuple(edits), "\n".join(reasons))
+            stale += isinstance(error, RebuildFirstError)
+    return Proposal(tuple(edits), "\n".join(reasons), rebuild=0 < stale == len(findings))
 
 
 def _remedy(finding: Finding) -> Remedy:

@@ -104,6 +104,26 @@ def explain_standard(module: str) -> str | None:
     )
 
 
+def is_standard(module: str, python: str | None) -> bool:
+    """True for what that Python ("3.11"; None: ours) brings itself."""
+    top = module.partition(".")[0]
+    version = _number(python) if python else sys.version_info[:2]
+    if top in REMOVED:
+        return version < _number(REMOVED[top])
+    if top in ADDED:
+        return version >= _number(ADDED[top])
+    return top in sys.stdlib_module_names
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+
+
+def was_standard(module: str) -> bool:
+    """True when the top-level name is or was one of the standard library's."""
+    return module.partition(".")[0] in _NAMES
+
+
 def standard_name_meant(module: str) -> str | None:
     """The standard-library module that this one is a slip of, if any."""
     top = module.partition(".")[0]

@@ -23,6 +23,7 @@ from moonmind.workflows.orchestrator.compose_model import (
     steering_names,
 )
 from moonmind.workflows.orchestrator.ports import Execute, RestorePoint, StepFailedError
+from moonmind.workflows.orchestrator.runtimes.compose_facts import service_facts
 from moonmind.workflows.orchestrator.runtimes.compose_questions import ComposeQuestions
 from moonmind.workflows.orchestrator.runtimes.compose_state import Container, disturbed, service_state
 
@@ -62,8 +63,11 @@ class ComposeServiceRuntime:
         return _tail(said.replace(_ERASE_LINE, "") + errors)
 
     def facts(self, execute: Execute) -> ServiceFacts:
-        """Nothing yet."""
-        return ServiceFacts()
+        """Of the last built image, else of the image that the Dockerfile starts from, as far as the engine has it."""
+        try:
+            return service_facts(self._ask(execute), self.profile.service)
+        except StepFailedError:
+            return ServiceFacts()
 
     def restore_point(self, execute: Execute, run_id: UUID) -> RestorePoint:
         """Keep the service's image under the run's rollback tag. The tag's image stays the first one, whatever was

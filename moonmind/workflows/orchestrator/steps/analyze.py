@@ -4,51 +4,90 @@ the run's own folder."""
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from moonmind.engine.failpoints import hit
-from moonmind.schemas.workflow_models import (
-    ActionPlan,
-    Analysis,
-    ArtifactType,
-    LogSource,
-    ServiceFacts,
-    ServiceState,
-    StepName,
-)
+from moonmind.schemas.workflow_models import Analysis, LogSource, ServiceFacts, ServiceState, StepName
 from moonmind.workflows.orchestrator.action_plan import is_skipped, refine_plan
-from moonmind.workflows.orchestrator.analysis import Subject, imported_modules, python_of
+from moonmind.workflows.orchestrator.analysis import Earlier, Subject, imported_modules, key_of, python_of
 from moonmind.workflows.orchestrator.analysis import analyze as analyze_evidence
+from moonmind.workflows.orchestrator.analysis_log import analysis_told, sources_told
 from moonmind.workflows.orchestrator.edits import changed_lines
-from moonmind.workflows.orchestrator.ports import StepFailedError
-from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
+from moonmind.workflows.orchestrator.ports import EngineUnavailableError, StepFailedError
+from moonmind.workflows.orchestrator.steps.context import Setback, StepContext, StepResult
+from moonmind.workflows.orchestrator.steps.gathering import first_sources, later_sources
+from moonmind.workflows.orchestrator.steps.patch import bytes_before
+from moonmind.workflows.orchestrator.steps.plans import keep_plan
 
 
 def analyze(step: StepContext) -> StepResult:
-    """Find a safe edit and make plan version 2 with its diff. `no_fix_found` when there is none,
-    `delivery_not_possible` when the profile says to commit it and that cannot be, `secret_in_patch`."""
+    """Find a safe edit and make the next version of the plan with its diff. `no_fix_found` when there is none,
+    `delivery_not_possible` when the profile says to commit it and that cannot be, `secret_in_patch`.
+
+    In a later round the run has failed already: what is found then is added to the plan, and when nothing is, the run
+    fails as the round before did.
+    """
+    setback = step.progress.setback
+    if setback is None:
+        return _first_round(step)
+    try:
+        return _later_round(step, setback)
+    except EngineUnavailableError:
+        raise
+    except StepFailedError as error:
+        step.say(f"round {step.progress.round} changes nothing: {error.reason}")
+        raise StepFailedError(setback.code, f"{setback.reason}; looked again: {error.reason}") from None
+
+
+def _first_round(step: StepContext) -> StepResult:
     step.runtime.check(step.execute)
     state = step.runtime.observe(step.execute)
     complaints = step.complaints(state)
     _describe(step, state, complaints)
     step.note(replace(step.progress, healthy_before=not complaints))
     if is_skipped(step.plan, StepName.PATCH):
-        _keep_plan(step, step.plan)
+        keep_plan(step, step.plan)
         asked = "restart" if is_skipped(step.plan, StepName.BUILD) else "rebuild"
         return StepResult(f"nothing to edit: asked to {asked}")
-    analysis = _analyze(step)
+    analysis = _analyze(step, first_sources(step, state), "; ".join(complaints))
+    if analysis.decision == "none" and state.status == "absent" and not step.run.dry_run:
+        keep_plan(step, step.plan)
+        return StepResult("it was never built or started here: building it will tell what is wrong")
+    if analysis.rebuild and not step.run.dry_run:
+        keep_plan(step, step.plan)
+        _remember_seen(step, analysis)
+        return StepResult(f"nothing to edit, and built anew: {analysis.rationale}")
     if analysis.decision != "edit":
         raise StepFailedError("no_fix_found", _why_not(analysis, state, complaints))
     if not complaints:
         _refuse_hearsay(step, analysis)
+    return _planned(step, analysis)
+
+
+def _later_round(step: StepContext, setback: Setback) -> StepResult:
+    step.say(f"round {step.progress.round}, since {setback.step} failed: {setback.reason}")
+    analysis = _analyze(step, later_sources(step, setback), setback.reason)
+    if analysis.decision != "edit":
+        raise StepFailedError("no_fix_found", _nothing_new(analysis))
+    return _planned(step, analysis)
+
+
+def _planned(step: StepContext, analysis: Analysis) -> StepResult:
     _refuse_secrets(step, analysis)
     plan = refine_plan(step.plan, _masked(step, analysis))
     step.delivery.check(step.execute, plan.changes)
     hit("analyze.before_plan")
-    _keep_plan(step, plan)
     assert analysis.diff is not None  # an edit has its diff
-    step.keep(ArtifactType.PATCH_PREVIEW, "patch_preview.diff", analysis.diff.encode())
+    keep_plan(step, plan, analysis.diff)
     step.say(f"plan {plan.version}, digest {plan.digest}:\n{analysis.diff}")
+    _remember_seen(step, analysis)
     return StepResult(analysis.rationale or f"{len(analysis.edits)} edits", plan=plan)
+
+
+def _remember_seen(step: StepContext, analysis: Analysis) -> None:
+    """Written down with the step's outcome, not before: a crash must not make a failure look planned for."""
+    seen = [*step.progress.seen, *(key_of(finding) for finding in analysis.findings)]
+    step.progress = replace(step.progress, seen=seen)
 
 
 def _describe(step: StepContext, state: ServiceState, complaints: list[str]) -> None:
@@ -57,27 +96,34 @@ def _describe(step: StepContext, state: ServiceState, complaints: list[str]) -> 
         step.say(f"health: {complaint}")
 
 
-def _analyze(step: StepContext) -> Analysis:
-    logs = step.runtime.recent_logs(step.execute)
-    step.say("--- the service's own log ---\n" + logs + "\n--- end of the service's log ---")
+def _analyze(step: StepContext, sources: list[LogSource], complaint: str) -> Analysis:
+    for line in sources_told(sources):
+        step.say(line)
     profile = step.profile
     analysis = analyze_evidence(
-        sources=[LogSource(name=f"{step.run.target_service}.log", text=logs)],
+        sources=sources,
         subject=Subject(
             workspace=step.workspace,
             allow=profile.allow,
             install=profile.process.install if profile.process and profile.runtime == "process" else None,
             facts=_facts(step),
+            earlier=_earlier(step),
         ),
         knowledge=step.knowledge,
         instruction=step.run.instruction,
         planners=step.planners,
+        complaint=complaint,
+        now=datetime.now(UTC),
     )
-    for finding in analysis.findings:
-        step.say(f"found {finding.kind}: {finding.summary}")
-        for line in finding.evidence:
-            step.say(f"  {line.source}:{line.line}: {line.text}")
+    for line in analysis_told(analysis):
+        step.say(line)
     return analysis
+
+
+def _earlier(step: StepContext) -> Earlier:
+    if step.progress.round == 1:
+        return Earlier()
+    return Earlier(step.plan.edits, bytes_before(step), frozenset(step.progress.seen))
 
 
 def _facts(step: StepContext) -> ServiceFacts:
@@ -128,5 +174,7 @@ def _why_not(analysis: Analysis, state: ServiceState, complaints: list[str]) -> 
     return "its log shows no failure that is known; " + "; ".join(complaints)
 
 
-def _keep_plan(step: StepContext, plan: ActionPlan) -> None:
-    step.keep(ArtifactType.PLAN_SNAPSHOT, "plan.json", plan.model_dump_json(indent=2).encode() + b"\n")
+def _nothing_new(analysis: Analysis) -> str:
+    if analysis.findings:
+        return "no safe edit: " + "; ".join(finding.summary for finding in analysis.findings)
+    return analysis.rationale or "the logs show no failure that is known"

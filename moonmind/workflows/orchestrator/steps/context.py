@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,13 +38,24 @@ class StepResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Setback:
+    """How a round ended: the step that failed, with the name of its log among the run's files."""
+
+    step: StepName
+    code: str
+    reason: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What a run has done to the world so far, written down before each effect; survives any crash.
 
     `touched`: something may need undoing. `files`: pre-image per edited path. `restore_point`: the runtime's own.
     `restarted`: another build may be running. `healthy_before`: what the health checks said before anything was done;
     None until somebody looked. `delivering`: it is verified and on its way into the repository: nothing undoes
-    it any more.
+    it any more. `begun`: the digest of the plan whose first effect was written down: its gate was passed. `round`:
+    counts plans from 1. `setback`: why this round was begun. `seen`: the failures that earlier rounds planned for.
     """
 
     touched: bool = False
@@ -53,6 +64,10 @@ class Progress:
     restarted: bool = False
     delivering: bool = False
     healthy_before: bool | None = None
+    begun: str | None = None
+    round: int = 1
+    setback: Setback | None = None
+    seen: Sequence[str] = ()
 
 
 @dataclass(slots=True)

@@ -72,19 +72,33 @@ def _keep_pre_images(step: StepContext) -> None:
     """Keep each file once per run, the first wins; then write down that this run may have touched them."""
     files: dict[str, Mapping[str, Any]] = dict(step.progress.files)
     for change in step.plan.changes:
-        if change.path not in files:
+        if change.path in files:
+            files[change.path] = _planned_anew(files[change.path], change)
+        else:
             image = step.workspace.pre_image(change.path)
             if sha256(image.content if image else None) != change.before_sha256:
                 raise ChangedByOthersError(change.path)
             if image is not None:
                 step.keep(ArtifactType.PRE_IMAGE, f"{PRE_IMAGES}/{change.path}", image.content)
             files[change.path] = _record(change, image)
-    step.note(replace(step.progress, touched=True, files=files))
+    step.note(replace(step.progress, touched=True, begun=step.plan.digest, files=files))
 
 
 def _record(change: FileChange, image: PreImage | None) -> dict[str, Any]:
     record = {"existed": image is not None, "before_sha256": change.before_sha256, "after_sha256": change.after_sha256}
     return record | ({"mode": image.mode, "uid": image.uid, "gid": image.gid} if image else {})
+
+
+def _planned_anew(record: Mapping[str, Any], change: FileChange) -> dict[str, Any]:
+    """A later round's plan for a file that an earlier one wrote: until it is written, the earlier bytes are there."""
+    if record["after_sha256"] == change.after_sha256:
+        return dict(record)
+    return {**record, "after_sha256": change.after_sha256, "written_sha256": written_hashes(record)}
+
+
+def written_hashes(record: Mapping[str, Any]) -> list[str | None]:
+    """Every content that this run may have given the file."""
+    return [*record.get("written_sha256", ()), record["after_sha256"]]
 
 
 def bytes_before(step: StepContext) -> dict[str, bytes | None]:
@@ -103,9 +117,9 @@ def apply_plan(step: StepContext, before: Mapping[str, bytes | None]) -> dict[st
 
 
 def _now(step: StepContext, change: FileChange) -> str | None:
-    """What the file must be when it is written: as before, or already as after (a crash came in between)."""
+    """What the file must be when it is written: as before, or as this run wrote it (a crash, an earlier round)."""
     current = sha256(step.workspace.read(change.path))
-    return change.after_sha256 if current == change.after_sha256 else change.before_sha256
+    return current if current in written_hashes(step.progress.files[change.path]) else change.before_sha256
 
 
 def _prove(step: StepContext, before: Mapping[str, bytes | None]) -> str:

@@ -6,7 +6,7 @@ from moonmind.engine.failpoints import hit
 from moonmind.schemas.workflow_models import ArtifactType
 from moonmind.workflows.orchestrator.ports import EngineUnavailableError, StepFailedError
 from moonmind.workflows.orchestrator.steps.context import StepContext, StepResult
-from moonmind.workflows.orchestrator.steps.patch import pre_image_of, sha256
+from moonmind.workflows.orchestrator.steps.patch import pre_image_of, sha256, written_hashes
 from moonmind.workflows.orchestrator.steps.verify import wait_until_healthy
 
 THEIRS = "conflicts"
@@ -32,7 +32,9 @@ def _restore_file(step: StepContext, path: str) -> str | None:
     record = step.progress.files[path]
     try:
         image = pre_image_of(step, path)
-        step.workspace.restore(path, image, expect_sha256=record["after_sha256"])
+        current = sha256(step.workspace.read(path))
+        ours = current if current in written_hashes(record) else record["after_sha256"]
+        step.workspace.restore(path, image, expect_sha256=ours)
         if sha256(step.workspace.read(path)) != record["before_sha256"]:
             return f"{path} is not as it was"
     except StepFailedError as error:

@@ -12,7 +12,7 @@ def keep_way_back(step: StepContext) -> None:
     if step.progress.healthy_before is None:
         healthy = not step.complaints(step.runtime.observe(step.execute))
         step.note(replace(step.progress, healthy_before=healthy))
-    step.note(replace(step.progress, touched=True))
+    step.note(replace(step.progress, touched=True, begun=step.plan.digest))
     if step.progress.restore_point is None:
         point = step.runtime.restore_point(step.execute, step.run.id)
         step.note(replace(step.progress, restore_point=dict(point)))

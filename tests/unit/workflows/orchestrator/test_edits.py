@@ -177,8 +177,8 @@ def test_a_dependency_listed_in_pyproject_is_not_added_again() -> None:
     assert add("pyproject.toml", b'[project]\nname = "x"\ndependencies = ["Humanize[a]>=1"]\n') is None
 
 
-def test_an_unknown_kind_and_an_absent_file_are_refused() -> None:
-    with pytest.raises(EditRefusedError, match="npm_add"):
+def test_an_edit_without_what_it_needs_and_an_absent_file_are_refused() -> None:
+    with pytest.raises(EditRefusedError, match="needs a name and a range"):
         apply_edits({"package.json": b"{}"}, [Edit(kind="npm_add", file="package.json", name="x", reason="")])
     with pytest.raises(EditRefusedError, match="does not exist"):
         apply_edits({}, [Edit(kind="requirement_add", file="requirements.txt", name="x", reason="")])

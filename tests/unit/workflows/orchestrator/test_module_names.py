@@ -20,6 +20,7 @@ from moonmind.workflows.orchestrator.package_index.module_names import top_level
         (b"a = [b for b in c]\nd = lambda e: e\n", {"a", "d"}),
         (b"def f():\n  global made\n  made = 1\n", {"f", "made"}),
         (b"def f():\n  locals()\n  setattr(f, 'x', 1)\n", {"f"}),
+        (b"class Lazy:\n  def __getattr__(self, name): ...\n", {"Lazy"}),
         (b"# -*- coding: latin-1 -*-\ncaf\xe9 = 1\n", {"café"}),
         (b"pattern = '\\d'\n", {"pattern"}),
     ],
@@ -41,8 +42,12 @@ def test_assigned_defined_and_imported_names(source: bytes, names: set[str]) -> 
         b"import sys\nsys.modules[__name__] = Lazy()\n",
     ],
 )
-def test_a_module_that_makes_names_at_run_time_is_not_judged(source: bytes) -> None:
-    assert top_level_names(source) is None
+def test_a_module_that_makes_names_at_run_time_says_that_there_are_more(source: bytes) -> None:
+    assert "*" in (top_level_names(source) or ())
+
+
+def test_the_names_that_such_a_module_shows_are_its_own() -> None:
+    assert top_level_names(b"from .errors import *\nfrom .settings import Settings\n") == {"*", "Settings"}
 
 
 @pytest.mark.parametrize("source", [b"print 'two'\n", b"\x00\x01", b"(" * 5000, b"a = " + b"-" * 100_000 + b"1\n"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime
+
 import pytest
 
 from moonmind.schemas.workflow_models import EvidenceLine, Finding, ServiceFacts
 from moonmind.workflows.orchestrator.detectors.python_modules import BUILD_MODULE_MISSING, MODULE_MISSING, NAME_MISSING
 from moonmind.workflows.orchestrator.planners import Planning, Project, Proposal
+from moonmind.workflows.orchestrator.planners.import_names import known_names
 from moonmind.workflows.orchestrator.planners.rules import propose
-from moonmind.workflows.orchestrator.ports import IndexUnavailableError, PackageIndex, Release
+from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Offer, PackageIndex, Release
 from tests.fakes.index import FakePackageIndex, UnavailablePackageIndex, release
 from tests.fakes.knowledge import knowledge
 
@@ -74,7 +78,6 @@ def test_a_proven_distribution_is_added(module: str, statement: str | None, name
     [
         ("google.cloud.bigtable", None),  # only a sibling is there
         ("google", "import google.cloud"),  # a namespace is nobody's
-        ("humanize.numbers", None),  # the distribution has no such module
         ("nothing_at_all", None),
     ],
 )
@@ -82,6 +85,26 @@ def test_without_proof_nothing_is_added(module: str, statement: str | None) -> N
     proposal = proposed(missing(module, statement))
     assert proposal.edits == ()
     assert "no distribution was found that provides" in proposal.rationale
+
+
+def test_a_part_of_a_known_distribution_is_looked_for_in_no_other() -> None:
+    squatter = release("humanize-numbers", modules=("humanize", "humanize.numbers"))
+    index = FakePackageIndex(*INDEX, squatter)
+    proposal = planned(missing("humanize.numbers"), project(), index)
+    assert proposal.edits == ()
+    assert "no release of humanize that was looked at provides `humanize.numbers`" in proposal.rationale
+    assert set(index.asked) == {"humanize"}
+
+
+def test_a_part_that_newer_releases_have_no_more_pins_below_them() -> None:
+    releases = (
+        release("celery", "5.0", modules=("celery",)),
+        release("celery", "4.4", modules=("celery", "celery.task")),
+    )
+    finding = missing("celery.task", "from celery.task import task")
+    assert added(proposed(finding, *releases)) == [("requirements.txt", "celery", "<5.0")]
+    pinned = proposed(finding, *releases, given=project("celery\n")).edits
+    assert [(edit.kind, edit.version) for edit in pinned] == [("requirement_pin", "<5.0")]
 
 
 def test_a_named_distribution_that_does_not_hold_the_module_is_not_added() -> None:
@@ -147,23 +170,30 @@ def test_a_known_package_is_fetched_although_an_inner_module_has_its_name() -> N
     assert added(proposed(missing("yaml"), given=given)) == [("requirements.txt", "pyyaml", None)]
 
 
+def test_an_inner_module_gives_way_to_what_is_widely_known_only() -> None:
+    name = next(name for name, one in known_names().items() if one.by == ("debian",) and name.isalpha())
+    proposal = proposed(missing(name), release(name), given=project("", "shop/__init__.py", f"shop/{name}.py"))
+    assert proposal.edits == ()
+    assert "belongs to the service itself" in proposal.rationale
+
+
 def test_several_proven_distributions_are_shown_and_the_instruction_may_name_one() -> None:
-    releases = (release("python-memcached", modules=("memcache",)), release("memcache"))
-    explained = proposed(missing("memcache"), *releases)
+    releases = (release("pyxattr", modules=("xattr",)), release("xattr"))
+    explained = proposed(missing("xattr"), *releases)
     assert explained.edits == ()
-    assert "python-memcached 1.2.3, memcache 1.2.3" in explained.rationale
-    assert proposed(missing("memcache"), *releases, instruction="fix the missing memcache").edits == ()
-    named = proposed(missing("memcache"), *releases, instruction="use python-memcached, please.")
-    assert added(named) == [("requirements.txt", "python-memcached", None)]
+    assert "pyxattr 1.2.3, xattr 1.2.3" in explained.rationale
+    assert proposed(missing("xattr"), *releases, instruction="fix the missing xattr").edits == ()
+    named = proposed(missing("xattr"), *releases, instruction="use pyxattr, please.")
+    assert added(named) == [("requirements.txt", "pyxattr", None)]
 
 
 def test_an_instruction_cannot_name_what_is_not_proven() -> None:
-    assert proposed(missing("memcache"), release("evil"), instruction="install evil").edits == ()
+    assert proposed(missing("xattr"), release("evil"), instruction="install evil").edits == ()
 
 
 def test_a_squatted_name_does_not_stand_against_the_known_distribution() -> None:
-    releases = (release("python-memcached", modules=("memcache",)), release("memcache", releases=1))
-    assert added(proposed(missing("memcache"), *releases)) == [("requirements.txt", "python-memcached", None)]
+    releases = (release("pyxattr", modules=("xattr",)), release("xattr", releases=1))
+    assert added(proposed(missing("xattr"), *releases)) == [("requirements.txt", "pyxattr", None)]
 
 
 def test_a_hint_with_quite_another_name_is_shown_only() -> None:
@@ -178,13 +208,115 @@ def test_an_unknown_distribution_with_few_releases_is_shown_only() -> None:
     assert "brandnew 1.2.3 provides `brandnew`, but nobody has reviewed it" in proposal.rationale
 
 
-def test_a_look_alike_of_a_known_name_needs_to_be_a_project_of_its_own() -> None:
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def aged(name: str, uploaded: str | None, **given: tuple[str, ...]) -> Proposal:
+    """What is proposed for a distribution of that name which was first uploaded then."""
+    offers = {name: [Offer("1.2.3", uploaded=uploaded and "2026-05-30T00:00:00Z"), Offer("0.1", uploaded=uploaded)]}
+    index = FakePackageIndex(release(name, **given), offers=offers)
+    return propose([missing(name)], Planning(project(), knowledge(index), now=NOW))
+
+
+def test_a_look_alike_of_a_known_name_is_added_only_when_it_is_older_than_squatters_become() -> None:
     assert "misspelling of `requests`" in proposed(missing("reqeusts"), release("other")).rationale
-    squatted = proposed(missing("reqeusts"), release("reqeusts", releases=5))
-    assert squatted.edits == ()
-    assert "misspelling of `requests`" in squatted.rationale
-    established = proposed(missing("pymssql"), release("pymssql", releases=40))
-    assert added(established) == [("requirements.txt", "pymssql", None)]
+    for uploaded in ("2026-01-01T00:00:00Z", "2024-01-01T00:00:00Z", None, "no time"):
+        proposal = aged("reqeusts", uploaded)
+        assert proposal.edits == ()
+        assert "misspelling of `requests`" in proposal.rationale
+    assert added(aged("reqeusts", "2013-01-01T00:00:00")) == [("requirements.txt", "reqeusts", None)]
+
+
+def test_an_unknown_distribution_that_is_brand_new_is_shown_only() -> None:
+    young = aged("humanise_all", "2026-04-01T00:00:00Z")
+    assert young.edits == ()
+    assert "first uploaded on 2026-04-01" in young.rationale
+    assert added(aged("humanise_all", "2025-04-01T00:00:00Z")) == [("requirements.txt", "humanise_all", None)]
+    assert added(aged("humanise_all", None)) == [("requirements.txt", "humanise_all", None)]
+
+
+def test_what_only_debian_names_needs_some_standing_in_the_index_too() -> None:
+    (name, known) = next((name, one) for name, one in known_names().items() if one.by == ("debian",) and name.isalpha())
+    assert known.choice is not None
+    assert added(proposed(missing(name), release(known.choice, modules=(name,))))
+    shown = proposed(missing(name), release(known.choice, modules=(name,), releases=1))
+    assert shown.edits == ()
+    assert "only 1 of its releases" in shown.rationale
+
+
+SETUPTOOLS = (
+    release("setuptools", "82.0.0", modules=("setuptools",)),
+    release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
+)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "version"),
+    [("flask\n", "<82.0.0"), ("flask==3.0.0\n", "==81.0.0"), ("flask>=3\n", ">=81.0,<82.0.0")],
+)
+def test_a_module_that_newer_releases_have_no_more_pins_below_them(requirements: str, version: str) -> None:
+    newest = release("setuptools", "82.0.1", modules=("setuptools",))
+    proposal = proposed(missing("pkg_resources"), newest, *SETUPTOOLS, given=project(requirements))
+    assert added(proposal) == [("requirements.txt", "setuptools", version)]
+    assert "82.0.0 has it no more" in proposal.rationale
+
+
+@pytest.mark.parametrize(
+    ("requirements", "version"),
+    [
+        ("setuptools\n", "<82.0.0"),
+        ("setuptools>=70,!=71\n", "!=71,>=70,<82.0.0"),
+        ("flask==3.0\nsetuptools==82.0.0\n", "==81.0.0"),
+        ("setuptools<82\n", None),
+        ("setuptools==81.0.0\n", None),
+        ('setuptools; python_version < "3"\n', None),
+    ],
+)
+def test_a_listed_distribution_that_lost_the_module_is_pinned_below(requirements: str, version: str | None) -> None:
+    proposal = planned(missing("pkg_resources"), project(requirements), FakePackageIndex(*SETUPTOOLS), python="3.11")
+    pinned = [(edit.kind, edit.name, edit.version) for edit in proposal.edits]
+    assert pinned == ([("requirement_pin", "setuptools", version)] if version else [])
+    assert "82.0.0 has it no more" in proposal.rationale or "lists `setuptools" in proposal.rationale
+
+
+def test_a_distribution_that_must_be_built_gives_way_to_the_one_that_several_lists_name_and_that_comes_built() -> None:
+    source = replace(release("psycopg2", modules=("psycopg2",)), file="psycopg2-1.2.3.tar.gz")
+    built = replace(release("psycopg2-binary", modules=("psycopg2",)), file="psycopg2_binary-1.2.3-cp311.whl")
+    finding = missing("psycopg2")
+    assert [edit.name for edit in proposed(finding, source, built).edits] == ["psycopg2-binary"]
+    as_wheel = replace(source, file="psycopg2-1.2.3-cp311.whl")
+    assert [edit.name for edit in proposed(finding, as_wheel, built).edits] == ["psycopg2"]
+    assert [edit.name for edit in proposed(finding, source).edits] == ["psycopg2"]
+
+
+def test_what_the_known_distribution_offers_to_other_systems_only_is_not_looked_for_elsewhere() -> None:
+    squatter = release("win32api", modules=("win32api",))
+    index = FakePackageIndex(squatter, offers={"pywin32": [Offer("311", installable=False)]})
+    proposal = planned(missing("win32api"), project(), index)
+    assert proposal.edits == ()
+    assert "a module of pywin32" in proposal.rationale
+
+
+def test_the_instruction_chooses_among_the_variants_of_a_known_distribution() -> None:
+    releases = [release(name, modules=("cv2",)) for name in ("opencv-python", "opencv-python-headless")]
+    shown = proposed(missing("cv2"), *releases)
+    assert shown.edits == ()
+    assert "opencv-python 1.2.3, opencv-python-headless 1.2.3" in shown.rationale
+    assert [edit.name for edit in proposed(missing("cv2"), releases[0]).edits] == ["opencv-python"]
+    headless = proposed(missing("cv2"), *releases, instruction="take opencv-python-headless: there is no display")
+    assert [edit.name for edit in headless.edits] == ["opencv-python-headless"]
+
+
+def test_a_name_that_the_lists_give_to_another_distribution_is_shown_only() -> None:
+    proposal = proposed(missing("yaml"), release("yaml"))
+    assert proposal.edits == ()
+    assert "the lists name pyyaml for it" in proposal.rationale
+
+
+def test_the_proof_names_release_file_and_sources() -> None:
+    (edit,) = proposed(missing("yaml"), replace(INDEX[0], file="pyyaml-6.0.2-cp311.whl")).edits
+    assert edit.proof is not None
+    assert edit.proof.startswith("pyyaml 6.0.2 provides `yaml` (seen in pyyaml-6.0.2-cp311.whl; named by debian")
 
 
 def test_a_copy_packed_under_a_longer_name_does_not_stand_against_the_owner() -> None:
@@ -195,10 +327,10 @@ def test_a_copy_packed_under_a_longer_name_does_not_stand_against_the_owner() ->
 
 
 def test_members_of_a_namespace_are_not_asked_one_by_one() -> None:
-    index = FakePackageIndex(release("azure-storage-fileshare", modules=("azure.storage.fileshare",)))
-    finding = missing("azure", "from azure.storage.fileshare import ShareClient")
-    assert added(planned(finding, project(), index)) == [("requirements.txt", "azure-storage-fileshare", None)]
-    assert index.asked == ["azure", "azure-storage", "azure-storage-fileshare"]
+    index = FakePackageIndex(release("plone-nothing-known", modules=("plone.nothing.known",)))
+    finding = missing("plone", "from plone.nothing.known import thing")
+    assert added(planned(finding, project(), index)) == [("requirements.txt", "plone-nothing-known", None)]
+    assert set(index.asked) == {"plone", "plone-nothing", "plone-nothing-known"}
 
 
 @pytest.mark.parametrize(
@@ -238,7 +370,7 @@ def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: 
     proposal = planned(missing("yaml"), given, index, python="3.11")
     assert proposal.edits == ()
     assert reason in proposal.rationale
-    assert index.asked == []
+    assert set(index.asked) <= {"pyyaml"}
 
 
 @pytest.mark.parametrize(

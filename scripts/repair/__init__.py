@@ -1,0 +1,1 @@
+"""Parts of `scripts/bench_repair.py`: sets of imports, the local index, the tools, and how their answers are judged."""

@@ -1,0 +1,2 @@
+with open('/dev/full', 'w') as out:
+    out.write('x')

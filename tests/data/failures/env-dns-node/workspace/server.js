@@ -1,0 +1,1 @@
+require('net').connect(5432, 'db.internal.example');

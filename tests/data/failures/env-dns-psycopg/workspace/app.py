@@ -1,0 +1,3 @@
+import psycopg
+
+psycopg.connect('postgresql://shop@db.internal.example/shop')

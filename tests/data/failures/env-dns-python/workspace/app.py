@@ -1,0 +1,3 @@
+import socket
+
+socket.create_connection(('db.internal.example', 5432))

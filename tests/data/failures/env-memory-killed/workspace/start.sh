@@ -1,0 +1,4 @@
+#!/bin/bash
+echo starting
+python app.py
+echo ended

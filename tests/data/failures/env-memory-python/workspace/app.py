@@ -1,0 +1,1 @@
+kept = [bytearray(10**8) for _ in range(100)]

@@ -1,0 +1,1 @@
+open('/srv/data/shop.db', 'ab')

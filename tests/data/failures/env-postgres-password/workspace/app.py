@@ -1,0 +1,3 @@
+import psycopg
+
+psycopg.connect('postgresql://postgres:wrong@127.0.0.1:55439/shop')

@@ -1,0 +1,3 @@
+import redis
+
+redis.Redis(port=6379).ping()

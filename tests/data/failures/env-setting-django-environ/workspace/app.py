@@ -1,0 +1,4 @@
+import environ
+
+env = environ.Env()
+SECRET_KEY = env('SECRET_KEY')

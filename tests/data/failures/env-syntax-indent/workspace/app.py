@@ -1,0 +1,4 @@
+from flask import Flask
+
+def make():
+app = Flask(__name__)

@@ -1,0 +1,2 @@
+const port = ;
+console.log(port);

@@ -1,0 +1,1 @@
+fetch('https://localhost:8443/');

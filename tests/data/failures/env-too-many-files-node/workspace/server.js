@@ -1,0 +1,2 @@
+const fs = require('fs');
+for (let i = 0; i < 100; i++) fs.openSync('server.js');

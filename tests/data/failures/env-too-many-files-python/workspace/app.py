@@ -1,0 +1,1 @@
+kept = [open('app.py') for _ in range(100)]

@@ -1,0 +1,2 @@
+import { db } from '@app/db.js';
+console.log(db);

@@ -1,0 +1,1 @@
+const { DatabaseSync } = require('node:sqlite');

@@ -1,0 +1,2 @@
+const { groupBy } = require('lodash/fp');
+console.log(groupBy);

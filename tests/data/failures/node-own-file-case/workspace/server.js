@@ -1,0 +1,1 @@
+import { log } from './Utils/logger.js';

@@ -1,0 +1,1 @@
+const users = require('./routes/users');

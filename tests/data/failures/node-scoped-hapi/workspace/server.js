@@ -1,0 +1,1 @@
+const Hapi = require('@hapi/hapi');

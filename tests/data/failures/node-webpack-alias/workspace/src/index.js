@@ -1,0 +1,2 @@
+import Button from '@/components/Button';
+console.log(Button);

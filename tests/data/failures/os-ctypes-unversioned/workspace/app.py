@@ -1,0 +1,3 @@
+import ctypes
+
+usb = ctypes.CDLL("libusb-1.0.so")

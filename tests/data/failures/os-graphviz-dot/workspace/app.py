@@ -1,0 +1,3 @@
+import graphviz
+
+graphviz.Digraph().render("/tmp/out")

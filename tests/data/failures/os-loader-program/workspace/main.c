@@ -1,0 +1,3 @@
+#include <cjson/cJSON.h>
+
+int main(void) { return cJSON_CreateObject() == 0; }

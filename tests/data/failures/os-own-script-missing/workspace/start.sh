@@ -1,0 +1,2 @@
+set -e
+run-shop-migrations --all

@@ -1,0 +1,3 @@
+from pdf2image import convert_from_path
+
+convert_from_path("app.py")

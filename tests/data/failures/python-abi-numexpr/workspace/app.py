@@ -1,0 +1,3 @@
+import numexpr
+
+print(numexpr.evaluate('1+1'))

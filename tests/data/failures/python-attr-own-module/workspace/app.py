@@ -1,0 +1,4 @@
+import redis
+import config
+
+print(config.REDIS_HOST)

@@ -1,0 +1,4 @@
+from celery import Celery
+
+app = Celery('shop', backend='redis://localhost/0', broker='memory://')
+print(app.backend.client)

@@ -1,0 +1,8 @@
+from fastapi import FastAPI
+from pydantic import BaseModel, EmailStr
+
+app = FastAPI()
+
+
+class User(BaseModel):
+    email: EmailStr

@@ -1,0 +1,3 @@
+import httpx
+
+httpx.Client(http2=True)

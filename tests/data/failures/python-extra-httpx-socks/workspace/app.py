@@ -1,0 +1,3 @@
+import httpx
+
+httpx.Client(proxy='socks5://127.0.0.1:9')

@@ -1,0 +1,3 @@
+import jwt
+
+print(jwt.encode({}, 'key', algorithm='RS256'))

@@ -1,0 +1,3 @@
+import pymongo
+
+pymongo.MongoClient('mongodb+srv://shop.example')

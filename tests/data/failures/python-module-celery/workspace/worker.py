@@ -1,0 +1,4 @@
+from celery import Celery
+import requests
+
+app = Celery('shop', broker='memory://')

@@ -1,0 +1,3 @@
+import json
+
+from bs4 import BeautifulSoup

@@ -1,0 +1,1 @@
+from distutils.util import strtobool

@@ -1,0 +1,4 @@
+from flask import Flask
+import redis
+
+app = Flask(__name__)

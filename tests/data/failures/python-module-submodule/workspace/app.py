@@ -1,0 +1,1 @@
+from dateutil.relativedelta import relativedelta

@@ -1,0 +1,3 @@
+from shop.views import index
+
+class Order: ...

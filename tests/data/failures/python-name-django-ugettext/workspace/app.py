@@ -1,0 +1,1 @@
+from django.utils.translation import ugettext_lazy as _

@@ -1,0 +1,2 @@
+import django
+from django.conf.urls import url

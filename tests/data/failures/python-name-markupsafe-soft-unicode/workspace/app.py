@@ -1,0 +1,2 @@
+import jinja2
+print(jinja2.Template('x').render())

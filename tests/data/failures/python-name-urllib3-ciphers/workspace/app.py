@@ -1,0 +1,2 @@
+from urllib3.util.ssl_ import DEFAULT_CIPHERS
+print(DEFAULT_CIPHERS)

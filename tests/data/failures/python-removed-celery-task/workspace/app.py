@@ -1,0 +1,1 @@
+from celery.task import task

@@ -1,0 +1,1 @@
+from urllib3.contrib.appengine import AppEngineManager

@@ -1,0 +1,1 @@
+from werkzeug.contrib.cache import SimpleCache

@@ -1,0 +1,104 @@
+"""How the sources of the import names are read and weighed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[4] / "scripts"
+
+
+@pytest.fixture
+def sources(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return import_module("import_sources")
+
+
+@pytest.fixture
+def debian(sources: ModuleType) -> ModuleType:
+    return import_module("import_sources.debian")
+
+
+@pytest.fixture
+def make(sources: ModuleType) -> ModuleType:
+    return import_module("make_import_names")
+
+
+def test_the_files_of_a_package_tell_its_distribution_and_modules(debian: ModuleType) -> None:
+    listing = """\
+usr/lib/python3/dist-packages/PyYAML-6.0.2.dist-info/METADATA  python/python3-yaml
+usr/lib/python3/dist-packages/yaml/__init__.py  python/python3-yaml,python/python3-yaml-dbg
+usr/lib/python3/dist-packages/yaml/_yaml.cpython-313-x86_64-linux-gnu.so  python/python3-yaml
+usr/lib/python3/dist-packages/yaml/py.typed  python/python3-yaml
+usr/lib/python3/dist-packages/_yaml/__init__.py  python/python3-yaml
+usr/lib/python3/dist-packages/tests/__init__.py  python/python3-yaml
+usr/lib/python3/dist-packages/json/__init__.py  python/python3-yaml
+usr/share/doc/python3-yaml/copyright  python/python3-yaml
+"""
+    package = debian.read_packages(listing.splitlines())["python3-yaml"]
+    assert package.distributions == {"pyyaml"}
+    assert package.modules == {"yaml", "yaml._yaml"}
+
+
+@pytest.mark.parametrize(
+    ("provided", "pairs"),
+    [
+        ({"pyyaml": {"yaml", "yaml.nodes"}}, {("yaml", "pyyaml")}),
+        ({"a": {"ns.one"}, "b": {"ns.two", "ns.two.deep"}}, {("ns.one", "a"), ("ns.two", "b")}),
+        ({"only": {"only.part", "only.other"}}, {("only", "only")}),
+        ({"other": {"ns.part"}}, {("ns.part", "other")}),
+        ({"ns-base": {"ns"}, "a": {"ns.one"}, "b": {"ns.two"}}, {("ns.one", "a"), ("ns.two", "b")}),
+        ({"web": {"web", "web.core"}, "web-auth": {"web.auth"}}, {("web", "web"), ("web.auth", "web-auth")}),
+        ({"x": {"same"}, "y": {"same"}}, {("same", "x"), ("same", "y")}),
+    ],
+)
+def test_a_module_is_told_as_far_down_as_it_takes_to_tell_distributions_apart(
+    debian: ModuleType, provided: dict[str, set[str]], pairs: set[tuple[str, str]]
+) -> None:
+    assert set(debian.owned(provided)) == pairs
+
+
+def test_what_a_distribution_leaves_beside_the_module_of_its_name_is_no_main_module(debian: ModuleType) -> None:
+    assert debian.is_main("portio", "portio", {"portio", "toggle"})
+    assert not debian.is_main("toggle", "portio", {"portio", "toggle"})
+    assert debian.is_main("osgeo", "gdal", {"osgeo", "osgeo_utils"})
+
+
+def entry(make: ModuleType, name: str, **said: str) -> dict[str, object]:
+    """The entry of a name, of which each kind of source says distributions: "one other"."""
+    facts = [
+        (make.Source(kind + str(place), "1", "free", "a file", kind), (name, distribution))
+        for kind, distributions in said.items()
+        for place, distribution in enumerate(distributions.split())
+    ]
+    entries: dict[str, dict[str, object]] = make.weigh_all(facts)
+    return entries[name]
+
+
+def test_what_was_seen_outweighs_a_list_and_lists_outvote_a_hint(make: ModuleType) -> None:
+    assert entry(make, "m", seen="one", reviewed="two")["choice"] == "one"
+    assert entry(make, "m", seen="one", reviewed="two two two")["choice"] == "two"
+    assert entry(make, "m", reviewed="one", collected="two")["choice"] == "one"
+    assert entry(make, "m", collected="one") == {"choice": "one", "by": ["collected0"]}
+
+
+def test_equally_heavy_ones_are_no_choice_unless_one_has_the_name_and_the_others_extend_it(make: ModuleType) -> None:
+    assert "choice" not in entry(make, "m", reviewed="one two")
+    assert entry(make, "docopt", seen="docopt docopt-ng")["choice"] == "docopt"
+    assert "choice" not in entry(make, "xattr", seen="xattr pyxattr")
+    assert entry(make, "lark", seen="lark", reviewed="lark-parser lark-parser")["choice"] == "lark"
+    assert entry(make, "statsd", seen="statsd", reviewed="py-statsd py-statsd")["choice"] == "statsd"
+
+
+def test_what_several_sources_name_besides_may_stand_in(make: ModuleType) -> None:
+    assert entry(make, "pg", seen="pg", reviewed="pg-binary pg-binary")["also"] == ["pg-binary"]
+    assert "also" not in entry(make, "pg", seen="pg", reviewed="pg-binary")
+
+
+def test_who_fills_a_part_of_a_namespace_does_not_provide_it(make: ModuleType) -> None:
+    source = make.Source("list", "1", "free", "a file", "reviewed")
+    facts = [(source, pair) for pair in (("g", "buf"), ("g.cloud", "g-cloud"), ("g.buf", "buf"), ("r", "r-y"))]
+    assert set(make.weigh_all(facts)) == {"g.cloud", "g.buf", "r"}
