@@ -2,7 +2,7 @@
 # Re-make the lock files from pyproject.toml: newest stable versions, with hashes, naming no host.
 #   requirements.lock                     the program with the embedded stack (`make setup`, users)
 #   requirements-dev.lock                 the same plus what tests and checks need
-#   services/orchestrator/requirements.txt  the program alone, for the container images
+#   services/orchestrator/requirements.txt  the program and the clients of models, for the container images
 # and scripts/repair/tools.lock, the tools that `make bench-repair` compares with.
 set -eu
 cd "$(dirname "$0")/.."
@@ -11,7 +11,7 @@ lock() {
   uv pip compile --quiet --universal --generate-hashes --upgrade --no-emit-index-url --no-emit-find-links \
     --python-version 3.11 --custom-compile-command "make lock" --output-file "$out" "$@" >/dev/null
 }
-lock services/orchestrator/requirements.txt pyproject.toml
+lock services/orchestrator/requirements.txt --extra llm pyproject.toml
 lock requirements.lock --extra embedded pyproject.toml
-lock requirements-dev.lock --extra embedded --extra tracing --group dev pyproject.toml
+lock requirements-dev.lock --extra embedded --extra llm --extra tracing --group dev pyproject.toml
 lock scripts/repair/tools.lock scripts/repair/tools.in

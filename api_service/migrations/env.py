@@ -5,7 +5,7 @@ import os
 from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from api_service.db.models import OrchestratorRun
+from api_service.db.fix_memory import OrchestratorFix
 from moonmind.config.home import current_home
 from moonmind.config.settings import load_settings
 
@@ -20,7 +20,7 @@ def run() -> None:
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
-        context.configure(connection=connection, target_metadata=OrchestratorRun.metadata, compare_server_default=True)
+        context.configure(connection=connection, target_metadata=OrchestratorFix.metadata, compare_server_default=True)
         with context.begin_transaction():
             context.run_migrations()
     engine.dispose()

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from moonmind.schemas.service_profile import ServiceProfile
     from moonmind.schemas.workflow_models import Analysis, LogSource
+    from moonmind.workflows.orchestrator.planners import Planner
 
 LOG_LIMIT = 4 * 1024 * 1024
 """Bytes read of each log; of a longer one the end counts, since the last failure does."""
@@ -43,7 +46,7 @@ UNREACHABLE = 3
     type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
     help="A log of the service, `-` for stdin; several are read from the oldest to the newest.",
 )
-@click.option("--service", help="Take the allow-list and what is installed from this service's profile in config.toml.")
+@click.option("--service", help="Take allow-list, planners and what is installed from this service's profile.")
 @click.option("--json", "as_json", is_flag=True, help="Print the decision as one JSON object.")
 def analyze(workspace: Path, logs: tuple[Path, ...], service: str | None, as_json: bool) -> None:
     """Say what is wrong with a service and which edit would repair it.
@@ -52,18 +55,19 @@ def analyze(workspace: Path, logs: tuple[Path, ...], service: str | None, as_jso
     Exit: 0 for every decision, 2 usage, 3 the package index is not reachable.
     """
     profile = _profile(service) if service else None
-    decision = _decide(workspace, [_read_log(path) for path in logs], profile)
+    decision = _decide(workspace, [_read_log(path) for path in logs], profile, service)
     if as_json:
         click.echo(json.dumps(_as_data(decision), ensure_ascii=False, indent=2))
     else:
         _report(decision)
 
 
-def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile | None) -> Analysis:
+def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile | None, service: str | None) -> Analysis:
     from moonmind.schemas.workflow_models import ServiceFacts
     from moonmind.workflows.orchestrator.analysis import Subject, python_of
     from moonmind.workflows.orchestrator.analysis import analyze as decide
     from moonmind.workflows.orchestrator.knowledge import make_knowledge
+    from moonmind.workflows.orchestrator.planners.rules import RULES
     from moonmind.workflows.orchestrator.ports import StepFailedError
     from moonmind.workflows.orchestrator.workspace import LocalWorkspace
 
@@ -79,6 +83,7 @@ def _decide(workspace: Path, sources: list[LogSource], profile: ServiceProfile |
                 facts=ServiceFacts(python=python_of(files) if process is None else None),
             ),
             knowledge=make_knowledge(),
+            planners=_planners(service) if service else (RULES,),
         )
     except StepFailedError as error:
         click.echo(f"moonmind analyze: {error.reason}", err=True)
@@ -94,6 +99,19 @@ def _profile(service: str) -> ServiceProfile:
         known = ", ".join(sorted(services)) or "none"
         raise click.BadParameter(f"unknown service {service!r}; known: {known}", param_hint="--service")
     return services[service]
+
+
+def _planners(service: str) -> Sequence[Planner]:
+    """As a run of the service would ask them."""
+    from moonmind.config.home import current_home
+    from moonmind.config.known_secrets import make_redactor
+    from moonmind.config.settings import load_settings
+    from moonmind.workflows.orchestrator.bootstrap import make_planners
+    from moonmind.workflows.orchestrator.service_profiles import ServiceCatalog
+
+    settings = load_settings(current_home(), os.environ)
+    catalog = ServiceCatalog(settings.home, settings.services)
+    return make_planners(settings, catalog, make_redactor(settings, os.environ), service)
 
 
 def _read_log(path: Path) -> LogSource:

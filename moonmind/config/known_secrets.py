@@ -19,8 +19,17 @@ def make_redactor(settings: Settings, environment: Mapping[str, str]) -> Redacto
     known = [(name, password_of_url(url.get_secret_value()) or "") for name, url in urls.items()]
     if settings.oidc.client_secret is not None:
         known.append(("oidc-client-secret", settings.oidc.client_secret.get_secret_value()))
+    known.append(("llm-key", llm_key(settings) or ""))
     known += [(name, _first_line(settings.var / file)) for name, file in KEY_FILES.items()]
     return Redactor([*known, *secrets_of_environment(environment).items()])
+
+
+def llm_key(settings: Settings) -> str | None:
+    """The key of the planner `llm`'s endpoint; None where none is set, or its file is not for this process."""
+    llm = settings.planners.llm
+    if llm.key is not None:
+        return llm.key.get_secret_value()
+    return (_first_line(settings.home / llm.key_file) or None) if llm.key_file else None
 
 
 def _first_line(file: Path) -> str:

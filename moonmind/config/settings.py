@@ -20,10 +20,13 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from moonmind.config.errors import SettingsError
+from moonmind.config.planners import Planners, refuse_profiles
 from moonmind.schemas.service_profile import ServiceName, ServiceProfile, Table
 
 PREFIX = "MOONMIND_"
@@ -197,7 +200,17 @@ class Settings(Table):
     statsd: Statsd = Statsd()
     metrics: Metrics = Metrics()
     tracing: Tracing = Tracing()
+    planners: Planners = Planners()
     services: dict[ServiceName, ServiceProfile] = Field(default_factory=dict)
+
+    @field_validator("services")
+    @classmethod
+    def _has_its_planners(
+        cls, services: dict[ServiceName, ServiceProfile], info: ValidationInfo
+    ) -> dict[ServiceName, ServiceProfile]:
+        if "planners" in info.data and (reason := refuse_profiles(info.data["planners"], services)):
+            raise ValueError(reason)
+        return services
 
     @property
     def artifact_root(self) -> Path:

@@ -48,6 +48,16 @@ class EngineCheck(Table):
 HealthCheck = HttpCheck | EngineCheck
 
 
+PlannerName = Literal["rules", "llm", "agent"]
+"""Who proposes edits, asked in the order of the profile until one has some; the last two are set up in `[planners]`."""
+
+
+def _named_once(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a planner twice")
+    return names
+
+
 DeliveryMode = Literal["leave", "commit", "branch"]
 """What becomes of a verified change: it stays in the workspace, is committed, or lies on a branch of its own."""
 
@@ -123,7 +133,7 @@ class ServiceProfile(Table):
     lock_group: ServiceName | None = None
     host: ServiceName | None = None
     approval: ApprovalGate = ApprovalGate()
-    planners: tuple[Literal["rules"], ...] = ("rules",)
+    planners: Annotated[tuple[PlannerName, ...], Field(min_length=1), AfterValidator(_named_once)] = ("rules",)
     rounds: int = Field(5, ge=1, le=20)
     delivery: DeliveryMode = "leave"
 

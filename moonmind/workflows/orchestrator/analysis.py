@@ -22,6 +22,7 @@ from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits,
 from moonmind.workflows.orchestrator.edits.text_replace import NotReplaceableError, replacements
 from moonmind.workflows.orchestrator.planners import Knowledge, Planner, Planning, Project, Remembered
 from moonmind.workflows.orchestrator.planners.dockerfile import base_python
+from moonmind.workflows.orchestrator.planners.memory import recall
 from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.planning_ports import LockToolError, UnresolvableError
 from moonmind.workflows.orchestrator.policies import matches, refuse_path
@@ -98,13 +99,15 @@ def analyze(
     project = _read_project(subject)
     remembered = [one for finding in findings for one in remember(finding)]
     planning = Planning(project, knowledge, subject.facts, instruction, sources, remembered, now)
-    explained = Analysis(decision="none")
+    reasons: list[str] = []
     for planner in planners:
         analysis = _decide(findings, planner, planning, subject)
         if analysis.decision == "edit":
             return analysis
-        explained = explained if explained.findings else analysis
-    return explained
+        reasons += [analysis.rationale or ""]
+        if analysis.rebuild:
+            break
+    return _explain(findings, "; ".join(reasons), rebuild=analysis.rebuild)
 
 
 def _unknown(sources: Sequence[LogSource], complaint: str) -> Finding:
@@ -153,7 +156,8 @@ def _decide(findings: Sequence[Finding], planner: Planner, planning: Planning, s
         return _explain(findings, "; ".join(refused) or proposal.rationale, rebuild=proposal.rebuild)
     try:
         edits = (*proposal.edits, *_lock_edits(proposal.edits, planning, subject.allow))
-        return _whole_change(findings, (*subject.earlier.edits, *edits), proposal.rationale, planner, planning, subject)
+        said = "\n".join(filter(None, (proposal.rationale, recall(proposal.edits, planning.remembered))))
+        return _whole_change(findings, (*subject.earlier.edits, *edits), said, planner, planning, subject)
     except (EditRefusedError, NotReplaceableError, UnresolvableError, LockToolError) as error:
         return _explain(findings, str(error))
 

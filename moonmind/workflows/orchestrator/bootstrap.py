@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import assert_never
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -18,20 +19,26 @@ from sqlalchemy import Engine, text
 from api_service.db.session import DEAD_PEER, make_engine
 from moonmind.access.use_cases import signing_key, write_secret
 from moonmind.config.errors import SettingsError
-from moonmind.config.known_secrets import make_redactor
+from moonmind.config.known_secrets import llm_key, make_redactor
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
 from moonmind.engine.group_lock import GroupLock
 from moonmind.engine.notices import EventListener
 from moonmind.evidence.keys import KeyFormError, SigningKey
+from moonmind.schemas.service_profile import PlannerName
+from moonmind.utils.redaction import Redactor
+from moonmind.workflows.orchestrator.agent_planner.author import AgentAuthor, passed
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
 from moonmind.workflows.orchestrator.git_delivery import BranchDelivery, CommitDelivery, NoDelivery
 from moonmind.workflows.orchestrator.health import RealHealthProbe
 from moonmind.workflows.orchestrator.knowledge import make_knowledge
+from moonmind.workflows.orchestrator.llm_planner.author import LlmAuthor
+from moonmind.workflows.orchestrator.llm_planner.clients import Endpoint, make_model
 from moonmind.workflows.orchestrator.metrics import make_metrics
 from moonmind.workflows.orchestrator.otlp import make_tracing
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Planner
+from moonmind.workflows.orchestrator.planners.proposals import AbsentAuthor, Author, GatedPlanner
 from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.ports import Delivery, Runtime
 from moonmind.workflows.orchestrator.python_tools.machine import MachineUv
@@ -75,7 +82,7 @@ def make_toolbox(settings: Settings, engine: Engine) -> Toolbox:
         runtime_of=lambda name: make_runtime(catalog, name),
         workspace_of=lambda name: LocalWorkspace(catalog.workspace(name)),
         delivery_of=lambda name: make_delivery(catalog, name),
-        planners_of=lambda name: make_planners(catalog, name),
+        planners_of=lambda name: make_planners(settings, catalog, redactor, name),
         locks=settings.var / "locks",
         owner=f"{socket.gethostname()}:{os.getpid()}",
         queue=settings.orchestrator.queue,
@@ -117,9 +124,49 @@ def make_runtime(catalog: ServiceCatalog, name: str) -> Runtime:
             )
 
 
-def make_planners(catalog: ServiceCatalog, name: str) -> tuple[Planner, ...]:
+def make_planners(settings: Settings, catalog: ServiceCatalog, redactor: Redactor, name: str) -> tuple[Planner, ...]:
     """The planners of the service's profile, in the order in which they are asked."""
-    return tuple(RULES for planner in catalog.get(name).planners if planner == "rules")
+    profile = catalog.get(name)
+    return tuple(_planner(settings, profile.allow, redactor, planner) for planner in profile.planners)
+
+
+def _planner(settings: Settings, allow: Sequence[str], redactor: Redactor, name: PlannerName) -> Planner:
+    """Everyone but the rules goes through the gate of `planners.proposals`."""
+    match name:
+        case "rules":
+            return RULES
+        case "llm":
+            return GatedPlanner(_llm_author(settings, allow, redactor), allow, redactor.text)
+        case "agent":
+            return GatedPlanner(_agent_author(settings, allow, redactor), allow, redactor.text)
+        case _:
+            assert_never(name)
+
+
+def _llm_author(settings: Settings, allow: Sequence[str], redactor: Redactor) -> Author:
+    llm, key = settings.planners.llm, llm_key(settings)
+    assert llm.url is not None  # held by the settings' validators
+    assert llm.model is not None
+    if llm.key_file is not None and key is None:
+        return AbsentAuthor("llm", f"planners.llm.key_file: there is no key to read in {llm.key_file}")
+    if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
+        return AbsentAuthor("llm", "planners.llm.key: it holds characters that no key has")
+    endpoint = Endpoint(llm.style, llm.url, llm.model, key, llm.max_output)
+    return LlmAuthor(make_model(endpoint), allow, redactor.text, llm.timeout)
+
+
+def _agent_author(settings: Settings, allow: Sequence[str], redactor: Redactor) -> Author:
+    agent = settings.planners.agent
+    return AgentAuthor(
+        SubprocessRunner(os.environ),
+        agent.command,
+        settings.var / "scratch",
+        allow,
+        redactor.text,
+        agent.timeout,
+        agent.max_diff,
+        passed(agent.environment, os.environ),
+    )
 
 
 def make_delivery(catalog: ServiceCatalog, name: str) -> Delivery:

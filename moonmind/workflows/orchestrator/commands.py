@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -44,6 +44,8 @@ ENVIRONMENT_TEMPLATE: Final = (
 NEVER_STARTED: Final = "/never-started"
 
 LOG_LINES: Final = 2000
+
+_PLACE: Final = re.compile(r"\{(?:task|folder)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +205,10 @@ class ProcessCommands:
     def _control(self, verb: str, *, quiet: bool = False) -> Command:
         argv = (self.python, "-m", "supervisor.supervisorctl", "-c", str(self.config), verb, self.program)
         return Command(argv, quiet=quiet)
+
+
+def build_agent(words: Sequence[str], *, task: Path, folder: Path, env: Mapping[str, str]) -> Command:
+    """An agent's program as the settings name it, at work in `folder`; `{task}` and `{folder}` stand for the paths."""
+    values = {"{task}": str(task), "{folder}": str(folder)}
+    argv = tuple(_PLACE.sub(lambda found: values[found[0]], word) for word in words)
+    return Command(argv, cwd=folder, env=env)

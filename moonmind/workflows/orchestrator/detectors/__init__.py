@@ -33,6 +33,7 @@ Detector = Callable[[Sequence[Line]], list[Seen]]
 """Every failure of its kind that the lines tell of, in any order; all lines of all sources, the oldest first."""
 
 DETECTORS: tuple[Detector, ...] = (
+    build_networks.find,
     python_packaging.find,
     python_builds.find,
     python_abi.find,
@@ -42,7 +43,6 @@ DETECTORS: tuple[Detector, ...] = (
     os_executables.find,
     python_extras.find,
     python_names.find,
-    build_networks.find,
     os_libraries.find,
     python_modules.find,
     dockerfiles.find,

@@ -97,6 +97,11 @@ RULES: tuple[_Rule, ...] = (
         r"Worker \(pid:\d+\) was sent SIGKILL! Perhaps out of memory\?",
     ),
     *_rules(
+        OUT_OF_MEMORY,
+        "it was killed from outside (exit code 137), mostly because memory ran out",
+        r"^\S{1,200} is (?:exited|restarting) \(137\), restarts \d+$",
+    ),
+    *_rules(
         WRONG_ARCHITECTURE,
         "the program was built for another kind of processor, or is no program",
         rf"exec(?:ve)? {_PATH}: [Ee]xec format error",

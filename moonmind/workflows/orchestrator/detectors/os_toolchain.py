@@ -14,6 +14,7 @@ COMPILER_MISSING = "compiler_missing"
 TOOL_MISSING = "build_tool_missing"
 PC_MISSING = "pkg_config_package_missing"
 RUST_MISSING = "rust_missing"
+LINK_LIBRARY_MISSING = "link_library_missing"
 
 COMPILERS = frozenset({"gcc", "cc", "c99", "clang", "g++", "c++", "clang++"})
 _TOOLS = (
@@ -65,6 +66,12 @@ _TABLE: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"(?P<name>swig)(?:\.exe)? ?: (?:command )?not found|error: command '(?P<other>swig)' failed: No such"
         ),
     ),
+    (
+        LINK_LIBRARY_MISSING,
+        re.compile(
+            r"ld(?:\.bfd|\.gold|\.lld)?: (?:error: )?(?:cannot find|unable to find library) -l(?P<name>[\w+-]{1,60})"
+        ),
+    ),
     (RUST_MISSING, re.compile(r"error: can't find (?P<name>Rust) compiler")),
     (RUST_MISSING, re.compile(r"^\s*(?P<name>Rust) not found, installing into a temporary directory")),
     (RUST_MISSING, re.compile(r"(?P<name>Cargo), the Rust package manager, is not installed or is not on PATH")),
@@ -80,6 +87,7 @@ _WORDS = {
     COMPILER_MISSING: "the compiler `{}` is not there",
     TOOL_MISSING: "the build tool `{}` is not there",
     PC_MISSING: "pkg-config knows no package `{}`",
+    LINK_LIBRARY_MISSING: "the linker finds no library `{}`",
     RUST_MISSING: "a package is compiled from Rust, and there is no Rust compiler",
 }
 _NAMES = {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy, LogSource, ServiceFacts
 from moonmind.workflows.orchestrator.planning_ports import LockTools, NpmRegistry, Resolver
@@ -51,11 +52,15 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was done before about the same failure of any service: how often that repaired it, of how many times."""
+    """What was done before about the same failure of any service: how often that repaired it, of how many times.
+
+    `edits` name no file, and a text_replace no text: services differ. `last_run`: the newest of those times.
+    """
 
     edits: tuple[Edit, ...]
     repaired: int
     tried: int
+    last_run: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

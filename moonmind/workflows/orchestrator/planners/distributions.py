@@ -6,7 +6,8 @@ The rule, from the surest to the weakest:
 2. What was seen or reviewed names one: it is taken when a release of it provides the module, the newest or, when that
    has it no more, the newest that has. When pip would have to build it, and exactly one of the others that several
    sources name comes built and provides it too, that one is taken (`psycopg2-binary`). When the sources themselves name
-   several together (`opencv-python`, `opencv-python-headless`), a person chooses.
+   several together, the plain name is the project's own first choice, and its other builds (`opencv-python-headless` of
+   `opencv-python`) are said with it; among names that do not extend one another a person chooses.
 3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
    import, and no distribution of the import's own name provides it as well.
 4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path. Names that
@@ -21,14 +22,15 @@ Of a dotted path the top is asked for first: who owns `celery` owns `celery.sche
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from packaging.utils import canonicalize_name
 
-from moonmind.workflows.orchestrator.planners import NoSafeEditError
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Remembered
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, meant_by, same_named
+from moonmind.workflows.orchestrator.planners.memory import prefer
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 from moonmind.workflows.orchestrator.planners.releases import Provided, find_release
 from moonmind.workflows.orchestrator.planners.standing import FEWEST_RELEASES, doubt_about, is_long_lived
@@ -47,11 +49,13 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, and the time."""
+    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, the time,
+    and what was done about the same failure before."""
 
     index: PackageIndex
     python: str | None
     now: datetime | None = None
+    remembered: Sequence[Remembered] = ()
 
 
 def candidates(wanted: Wanted) -> list[str]:
@@ -106,7 +110,7 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
         if len(built) == 1:
             source = f"named by several lists; {choice} provides it too, but would have to be built"
             return Chosen(built[0].release, _proof(built[0].release, path, source))
-    _refuse_open_choice(provided.release, known, wanted, asking)
+    why += _other_builds(provided.release, known, wanted, asking)
     offers = () if known.is_named_for_the_index else asking.index.offers(choice, python=asking.python)
     if not known.is_named_for_the_index and (reason := doubt_about(provided.release, offers, now=asking.now)):
         raise NoSafeEditError(_shown(provided.release, wanted, reason))
@@ -133,12 +137,16 @@ def _part_of(owner: str, wanted: Wanted, asking: Asking) -> Chosen:
     return Chosen(whole.release, _proof(whole.release, wanted.module, f"{owner} holds what is above it"), whole.lost_in)
 
 
-def _refuse_open_choice(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> None:
-    """Builds of one project for different surroundings (`opencv-python-headless`): which is meant no import tells."""
+def _other_builds(release: Release, known: KnownName, wanted: Wanted, asking: Asking) -> str:
+    """What is said of a project's other builds that provide the import too; empty when there are none.
+
+    Raises NoSafeEditError for one that is no build of the same project by its name.
+    """
     found = [find_provided(name, wanted, asking) for name in known.variants]
     others = [one.release for one in found if one is not None and one.lost_in is None]
-    if others:
+    if any(not canonicalize_name(one.name).startswith(f"{canonicalize_name(release.name)}-") for one in others):
         raise NoSafeEditError(_several([release, *others], wanted))
+    return f"; {', '.join(one.name for one in others)} is another build of it" if others else ""
 
 
 def find_provided(name: str, wanted: Wanted, asking: Asking) -> Provided | None:
@@ -195,12 +203,15 @@ def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownNam
     if not proven:
         raise NoSafeEditError(_nothing_found(wanted))
     proven = [release for release in proven if release.releases >= FEWEST_RELEASES] or proven
+    preferred = prefer(proven, asking.remembered, lambda release: release.name) if len(proven) > 1 else None
+    proven = [preferred] if preferred else proven
     if len(proven) > 1:
         raise NoSafeEditError(_several(proven, wanted))
     (release,) = proven
     if (reason := _doubt(release, wanted, asking, known)) is not None:
         raise NoSafeEditError(_shown(release, wanted, reason))
-    return Chosen(release, _proof(release, wanted.module, "the only one found"))
+    source = "of several, the one that repaired this before" if preferred else "the only one found"
+    return Chosen(release, _proof(release, wanted.module, source))
 
 
 def _nothing_found(wanted: Wanted) -> str:

@@ -50,7 +50,7 @@ def correct_command(finding: Finding, planning: Planning) -> list[Edit]:
     if meant := only_near(name, known):
         why = f"the image has no program `{name}`; it has `{meant}`"
         return word_replaced(planning.project, site.file, _starts(site), name, meant, why)
-    return [program_edit(finding, site, ground(site))]
+    return [program_edit(finding, site, ground(site), planning.project)]
 
 
 def correct_script(finding: Finding, planning: Planning) -> list[Edit]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from posixpath import dirname, join, normpath
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import node_modules as node
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning
 from moonmind.workflows.orchestrator.planners.spelling import is_near
 
 ENDINGS = (".js", ".mjs", ".cjs", ".ts", ".tsx", ".jsx", ".mts", ".cts", ".json", "/index.js", "/index.ts")
@@ -109,6 +108,3 @@ def _examples(stem: str) -> tuple[str, ...]:
 def _stem(name: str) -> str:
     ending = next((ending for ending in ENDINGS if name.endswith(ending)), "")
     return name.removesuffix(ending)
-
-
-REMEDIES: Mapping[str, Remedy] = {node.FILE_MISSING: explain_file}

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import os_executables, os_libraries, os_toolchain
 from moonmind.workflows.orchestrator.edits.dockerfile import installs
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Project, Remedy
 from moonmind.workflows.orchestrator.planners.build_sites import Site, site_of
 from moonmind.workflows.orchestrator.planners.os_packages import Held, Release, release
+from moonmind.workflows.orchestrator.planners.program_owners import other_owner
 
 SHOWN = 6
 """Candidates that are shown to a person."""
@@ -19,6 +20,13 @@ def add_library(finding: Finding, planning: Planning) -> list[Edit]:
     """The package that holds the library. Raises NoSafeEditError."""
     site, debian = _ground(finding, planning)
     name = finding.subject or ""
+    return [_edit(finding, site, debian, _only(debian.library(name), debian, f"the library `{name}`"))]
+
+
+def add_link_library(finding: Finding, planning: Planning) -> list[Edit]:
+    """The `-dev` package whose link the linker follows. Raises NoSafeEditError."""
+    site, debian = _ground(finding, planning)
+    name = f"lib{finding.subject}.so"
     return [_edit(finding, site, debian, _only(debian.library(name), debian, f"the library `{name}`"))]
 
 
@@ -71,18 +79,16 @@ def add_pkg_config_package(finding: Finding, planning: Planning) -> list[Edit]:
 def add_program(finding: Finding, planning: Planning) -> list[Edit]:
     """The package that holds the program, unless it is one that a language's own installer brings."""
     site, debian = _ground(finding, planning)
-    return [program_edit(finding, site, debian)]
+    return [program_edit(finding, site, debian, planning.project)]
 
 
-def program_edit(finding: Finding, site: Site, debian: Release) -> Edit:
+def program_edit(finding: Finding, site: Site, debian: Release, project: Project) -> Edit:
     """See `add_program`. Raises NoSafeEditError."""
     name = finding.subject or ""
     held = _only(debian.program(name), debian, f"a program `{name}`")
-    language = debian.runs_on.get(held.packages[0])
-    if language:
+    if owner := other_owner(name, held.packages[0], site, debian, project):
         raise NoSafeEditError(
-            f"`{name}` is a program of {language}: Debian's {held.packages[0]} would run beside what the service "
-            "runs on, so add it to the service's own dependencies instead"
+            f"`{name}` is {owner}: add it to the service's own dependencies, or see why it is not in the image"
         )
     return _edit(finding, site, debian, held)
 
@@ -182,6 +188,7 @@ REMEDIES: Mapping[str, Remedy] = {
     os_libraries.LIBRARY_MISSING: add_library,
     os_toolchain.HEADER_MISSING: add_header,
     os_toolchain.COMPILER_MISSING: add_compiler,
+    os_toolchain.LINK_LIBRARY_MISSING: add_link_library,
     os_toolchain.TOOL_MISSING: add_tool,
     os_toolchain.PC_MISSING: add_pkg_config_package,
     os_executables.PROGRAM_MISSING: add_program,

@@ -116,7 +116,7 @@ def _wanted_at(place: Place) -> Wanted:
 def _answer(needed: Wanted, service: _Service) -> _Answer:
     planning, listed = service.planning, service.listed
     refuse_slip_of_listed(needed.missing, listed)
-    asking = Asking(planning.knowledge.index, planning.facts.python, planning.now)
+    asking = Asking(planning.knowledge.index, planning.facts.python, planning.now, planning.remembered)
     for name in expected(needed):
         if pin := explain_or_pin(name, needed, listed, planning.facts, asking):
             return _Answer(*pin)

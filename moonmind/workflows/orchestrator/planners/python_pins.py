@@ -32,6 +32,8 @@ def take_existing(finding: Finding, planning: Planning) -> list[Edit]:
     """The nearest release for a line that nothing satisfies. Raises NoSafeEditError, IndexUnavailableError."""
     name = finding.subject or ""
     line = _need_line(name, planning)
+    if finding.details.get("known") == "no":  # the tool has asked; a name that may be a slip is not asked for again
+        raise NoSafeEditError(_explain_unknown(name))
     base = base_of(line.requirement.specifier)
     if base is not None and base.local:
         raise NoSafeEditError(
@@ -118,7 +120,10 @@ def _why(line: Listed, offers: Sequence[Offer]) -> str:
 def _explain_unknown(name: str) -> str:
     meant = sorted(word for word in reviewed_words() if is_slip(name.replace("-", "_"), word.replace("-", "_")))
     hint = f" It looks like a misspelling of `{meant[0]}`." if meant else ""
-    return f"the index has no distribution named `{name}`.{hint} Correct the name, or give pip the index that has it"
+    return (
+        f"the index has no distribution named `{name}` that could be installed here.{hint} Correct the name, or give "
+        "pip the index that has it"
+    )
 
 
 def _explain_no_wheel(name: str, base: Version | None, wheels: Sequence[Version], planning: Planning) -> str:

@@ -13,6 +13,7 @@ from moonmind.workflows.orchestrator.detectors.os_libraries import LIBRARY_MISSI
 from moonmind.workflows.orchestrator.detectors.os_toolchain import (
     COMPILER_MISSING,
     HEADER_MISSING,
+    LINK_LIBRARY_MISSING,
     PC_MISSING,
     RUST_MISSING,
     TOOL_MISSING,
@@ -142,6 +143,7 @@ def test_a_library_that_another_program_could_not_load(line: str, library: str) 
         ),
         ('CMake was unable to find a build program corresponding to "Unix Makefiles".', TOOL_MISSING, "make"),
         ("  No CMAKE_CXX_COMPILER could be found.", COMPILER_MISSING, "c++"),
+        ("/usr/bin/ld: cannot find -lxml2: No such file or directory", LINK_LIBRARY_MISSING, "xml2"),
         ("error: can't find Rust compiler", RUST_MISSING, "Rust"),
         ("Cargo, the Rust package manager, is not installed or is not on PATH.", RUST_MISSING, "Cargo"),
     ],

@@ -12,6 +12,7 @@ from moonmind.workflows.orchestrator.detectors.os_libraries import LIBRARY_MISSI
 from moonmind.workflows.orchestrator.detectors.os_toolchain import (
     COMPILER_MISSING,
     HEADER_MISSING,
+    LINK_LIBRARY_MISSING,
     PC_MISSING,
     RUST_MISSING,
     TOOL_MISSING,
@@ -52,6 +53,7 @@ def only(kind: str, subject: str, dockerfile: str | Mapping[str, str] = BOOKWORM
         (LIBRARY_MISSING, "libGL.so.1", "libgl1"),
         (HEADER_MISSING, "sqlite3.h", "libsqlite3-dev"),
         (COMPILER_MISSING, "gcc", "build-essential"),
+        (LINK_LIBRARY_MISSING, "xml2", "libxml2-dev"),
         (COMPILER_MISSING, "x86_64-linux-gnu-g++-12", "build-essential"),
         (COMPILER_MISSING, "clang", "clang"),
         (TOOL_MISSING, "pg_config", "libpq-dev"),
@@ -148,6 +150,26 @@ def test_what_is_not_clear_is_explained(kind: str, subject: str, dockerfile: str
     edits, rationale = planned(kind, subject, dockerfile)
     assert edits == ()
     assert reason in rationale
+
+
+@pytest.mark.parametrize(
+    ("program", "dockerfile", "package_json", "is_added"),
+    [
+        ("vite", "FROM node:20-trixie\n", '{"scripts": {"build": "vite build"}}', False),
+        ("vite", "FROM node:20-trixie\n", '{"devDependencies": {"vite": "^5"}}', False),
+        ("grunt", "FROM node:20-trixie\n", '{"scripts": {"build": "grunt"}}', False),
+        ("pdftotext", "FROM node:20-trixie\n", '{"scripts": {"start": "node app.js"}}', True),
+        ("worker", "FROM debian:12\n", None, False),
+        ("jq", "FROM python:3.11-bookworm\n", None, True),
+    ],
+)
+def test_a_name_that_is_the_services_own_languages_is_no_package_of_the_system(
+    program: str, dockerfile: str, package_json: str | None, is_added: bool
+) -> None:
+    files = {"Dockerfile": dockerfile} | ({"package.json": package_json} if package_json else {})
+    edits, rationale = planned(PROGRAM_MISSING, program, files)
+    assert bool(edits) is is_added
+    assert is_added or "the service's own dependencies" in rationale
 
 
 def test_a_header_of_the_projects_own_is_not_looked_for_elsewhere() -> None:

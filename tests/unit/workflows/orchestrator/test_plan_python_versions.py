@@ -210,17 +210,6 @@ def test_a_submodule_that_a_release_lost_holds_its_distribution_back() -> None:
     assert edits(proposal) == [("requirement_pin", "requirements.txt", "werkzeug", "<1")]
 
 
-def test_a_module_that_its_installed_distribution_lost_holds_it_back() -> None:
-    index = FakePackageIndex(
-        release("setuptools", "82.0.0", modules=("setuptools",)),
-        release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
-    )
-    known: Releases = {"setuptools": {"82.0.0": [], "81.0.0": []}}
-    found = finding(MODULE_MISSING, "pkg_resources")
-    proposal = planned(found, lines("setuptools"), index, known, {"setuptools": "82.0.0"})
-    assert edits(proposal) == [("requirement_pin", "requirements.txt", "setuptools", "<82")]
-
-
 # --- versions that cannot be had ----------------------------------------------------------------------------
 
 
@@ -283,6 +272,14 @@ def test_a_misspelt_distribution_is_shown_and_never_replaced() -> None:
     proposal = unavailable("reqeusts==2.0", subject="reqeusts")
     assert proposal.edits == ()
     assert "misspelling of `requests`" in proposal.rationale
+
+
+def test_a_name_that_the_tool_did_not_find_is_not_asked_for_again() -> None:
+    index = FakePackageIndex(offers={"reqeusts": OFFERS})
+    found = finding(UNAVAILABLE, "reqeusts", requirement="reqeusts==2.0", known="no")
+    proposal = planned(found, lines("reqeusts==2.0"), index, {})
+    assert "misspelling of `requests`" in proposal.rationale
+    assert index.asked == []
 
 
 def test_what_only_a_listed_distribution_asks_for_is_explained() -> None:
