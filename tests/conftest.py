@@ -33,6 +33,7 @@ NEEDS = {
     "rabbitmq": "RabbitMQ, which docker-compose.test.yaml starts: install and start a Docker engine with Compose v2",
     "npm": "npm: install Node.js with it",
     "statsd": "a StatsD daemon: `scripts/install-statsd.sh` puts one into var/statsd, with npm",
+    "poetry": "Poetry: `scripts/install-poetry.sh` puts one into var/poetry",
     "browser": "Chromium: apt-get install chromium, or another system's package of it",
 }
 """Markers of tests that not every machine can run, and how to have what they need."""
@@ -60,6 +61,7 @@ def has_docker() -> bool:
 PARTS: Mapping[str, Callable[[], bool]] = {
     "npm": lambda: shutil.which("npm") is not None,
     "statsd": lambda: STATSD.is_file() and shutil.which("node") is not None,
+    "poetry": lambda: (ROOT / "var" / "poetry" / "bin" / "poetry").is_file(),
     "browser": lambda: find_chromium() is not None,
 }
 """What is looked for where it is no part of Docker."""

@@ -23,6 +23,9 @@ FILES = {
         "extra-ordinary", "1.0", code("e.py"), headers="Provides-Extra: more\nRequires-Dist: lib-b; extra == 'more'"
     ),
     **source("opaque", "0.3", {"opaque.py": b"", "setup.cfg": b""}),
+    **source("frank", "1.0", {"frank.egg-info/PKG-INFO": b"", "frank.egg-info/requires.txt": b"deep\n\n[x]\nopaque\n"}),
+    **source("frank", "0.9", {"frank.egg-info/PKG-INFO": b""}),
+    **source("deep", "1.0", {"PKG-INFO": b"Metadata-Version: 2.2\nName: deep\nVersion: 1.0\nRequires-Dist: lib-b<2\n"}),
 }
 
 
@@ -99,6 +102,23 @@ def test_no_code_of_a_source_distribution_runs(resolver: Resolver) -> None:
     with pytest.raises(UnresolvableError, match="opaque") as caught:
         resolver.resolve({"r.txt": b"opaque\n"}, "r.txt", python="3.11")
     assert "was run" not in str(caught.value)
+
+
+def test_a_source_distribution_is_judged_by_the_metadata_in_it(resolver: Resolver) -> None:
+    newest = resolver.resolve({"r.txt": b"frank\n"}, "r.txt", python="3.11")
+    assert newest == {"frank": "1.0", "deep": "1.0", "lib-b": "1.0"}
+    assert resolver.resolve({"r.txt": b"frank==0.9\n"}, "r.txt", python="3.11") == {"frank": "0.9"}
+
+
+def test_poetrys_table_and_dynamic_metadata_are_resolved_too(resolver: Resolver) -> None:
+    poetry = b'[tool.poetry.dependencies]\npython = "^3.11"\napp-a = "^1.0"\n'
+    assert resolver.resolve({"pyproject.toml": poetry}, "pyproject.toml", python="3.11")["app-a"] == "1.0"
+    dynamic = b'[project]\nname = "x"\ndynamic = ["version"]\ndependencies = ["lib-b<3"]\n'
+    assert resolver.resolve({"pyproject.toml": dynamic}, "pyproject.toml", python="3.11") == {"lib-b": "2.0"}
+    with pytest.raises(UnresolvableError, match="dynamic"):
+        resolver.resolve(
+            {"p/pyproject.toml": b'[project]\ndynamic = ["dependencies"]\n'}, "p/pyproject.toml", python=None
+        )
 
 
 @pytest.mark.parametrize("status", [500, 403])

@@ -64,6 +64,7 @@ class LocalIndex:
     ranges: bool = True
     status: int | None = None
     speaks_json: bool = False
+    address: str = ""
     asked: list[str] = field(default_factory=list)
     sent: dict[str, int] = field(default_factory=dict)
 

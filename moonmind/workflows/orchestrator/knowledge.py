@@ -12,7 +12,8 @@ from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
 from moonmind.workflows.orchestrator.planners import Knowledge
 from moonmind.workflows.orchestrator.planning_ports import LockTools
 from moonmind.workflows.orchestrator.python_tools.compiled_requirements import CompiledRequirements
-from moonmind.workflows.orchestrator.python_tools.machine import MachineUv
+from moonmind.workflows.orchestrator.python_tools.machine import MachinePoetry, MachineUv
+from moonmind.workflows.orchestrator.python_tools.poetry_lock import PoetryLocks
 from moonmind.workflows.orchestrator.python_tools.resolver import UvResolver
 from moonmind.workflows.orchestrator.python_tools.uv_lock import UvLocks
 
@@ -25,7 +26,7 @@ def make_knowledge() -> Knowledge:
         index=index,
         resolver=UvResolver(uv, index),
         npm=NpmCliRegistry(),
-        locks=AllLocks((UvLocks(uv), CompiledRequirements(uv), NpmLocks())),
+        locks=AllLocks((UvLocks(uv), PoetryLocks(MachinePoetry(pip)), CompiledRequirements(uv), NpmLocks())),
     )
 
 

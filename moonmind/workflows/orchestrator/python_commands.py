@@ -1,10 +1,10 @@
-"""Argv builders for uv, and pip's settings in uv's words: both tools shall see the same index. Pure; runs nothing."""
+"""Argv builders for uv and Poetry, and pip's settings in their words: all of them shall see the same index. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -23,6 +23,7 @@ INDEX_SETTINGS: Final = frozenset(
     {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
     | {"UV_INDEX_STRATEGY"}
 )
+_POETRYS = ("POETRY_HTTP_BASIC_", "POETRY_CERTIFICATES_")
 _PROXIES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY")
 _YES = ("1", "true", "t", "yes", "y", "on")
 
@@ -62,6 +63,35 @@ def _connection(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str,
     return {name: value for name, value in settings.items() if value}
 
 
+def poetry_environment(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str, str]:
+    """pip's certificates and proxy, and the accounts that this machine has for a project's sources."""
+    own = {name: value for name, value in machine.items() if name.startswith(_POETRYS) or name == "POETRY_CACHE_DIR"}
+    proxies = {name: pip["proxy"] for name in ("HTTP_PROXY", "HTTPS_PROXY") if pip.get("proxy") and name not in machine}
+    trusted = {"REQUESTS_CA_BUNDLE": pip["cert"]} if pip.get("cert") and "REQUESTS_CA_BUNDLE" not in machine else {}
+    return {"POETRY_VIRTUALENVS_CREATE": "false", **proxies, **trusted, **own}
+
+
+@dataclass(frozen=True, slots=True)
+class PoetryCommands:
+    """Poetry on a scratch copy. `guard`: a folder whose `sitecustomize.py` keeps it from running packages' code."""
+
+    poetry: str
+    guard: Path
+    env: Mapping[str, str]
+
+    def version(self, folder: Path) -> Command:
+        """Says its version, and shows whether the guard is in force."""
+        return self._run(folder, "--version")
+
+    def lock(self, folder: Path, major: int) -> Command:
+        """Bring `poetry.lock` up to date; what fits stays, which the first major has to be told."""
+        return self._run(folder, "lock", *(("--no-update",) if major < 2 else ()))
+
+    def _run(self, folder: Path, *arguments: str) -> Command:
+        argv = (self.poetry, "--no-ansi", "--no-interaction", "--no-plugins", *arguments)
+        return Command(argv, cwd=folder, env={**self.env, "PYTHONPATH": str(self.guard)})
+
+
 @dataclass(frozen=True, slots=True)
 class UvCommands:
     """uv as this machine has it. `uv` and `python` are our own, so that no `.venv` nearby is taken; `env` as made by
@@ -75,10 +105,17 @@ class UvCommands:
     python: str
     env: Mapping[str, str]
 
-    def resolve(self, folder: Path, root: str, output: str, *, python: str | None) -> Command:
-        """Choose versions for `root` into `output`, keeping what `output` has of them."""
+    def resolve(self, folder: Path, root: str, output: str, *, links: Path, python: str | None) -> Command:
+        """Choose versions for `root` into `output`, keeping what `output` has of them. `links`: a folder of further
+        wheels."""
         plain = ("--no-header", "--no-annotate", "--no-strip-extras")
-        return self._compile(folder, (root,), output, plain, python)
+        command = self._compile(folder, (root,), output, plain, python)
+        places = ",".join(filter(None, (self.env.get("UV_FIND_LINKS"), str(links))))
+        return replace(command, env={**self.env, "UV_FIND_LINKS": places})
+
+    def told(self, command: Command) -> Command:
+        """The same, saying also what it looked for and took."""
+        return replace(command, argv=(command.argv[0], "--verbose", *command.argv[1:]))
 
     def compile(
         self, folder: Path, sources: Sequence[str], output: str, options: Sequence[str], *, python: str | None

@@ -6,6 +6,7 @@ unpacked or run: nothing of an unproven package may run, and letting pip look in
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import groupby
 
 from packaging.utils import canonicalize_name
@@ -24,10 +25,14 @@ from moonmind.workflows.orchestrator.package_index.project_files import project_
 from moonmind.workflows.orchestrator.package_index.project_page import ProjectFile
 from moonmind.workflows.orchestrator.package_index.recent import Recent
 from moonmind.workflows.orchestrator.package_index.remote_file import FileSource
+from moonmind.workflows.orchestrator.package_index.source_metadata import make_wheel, read_source_metadata
 from moonmind.workflows.orchestrator.ports import Offer, Release
 
 TRIED_RELEASES = 8
 """Releases whose files are opened before giving up; an index without Requires-Python offers too new ones first."""
+
+READ_SOURCES = 3
+"""Source distributions of one project that are read to choose among them; each has to be fetched whole."""
 
 
 class PipPackageIndex:
@@ -64,6 +69,22 @@ class PipPackageIndex:
             return None
         file = found.file
         return self._names.get((file.url, module), lambda: self._read_names(file, module))
+
+    def source_wheels(
+        self, distribution: str, versions: Collection[str], *, python: str | None
+    ) -> list[tuple[str, bytes]]:
+        """File names and bytes of wheels with the metadata of releases that are there as source only: the newest ones
+        and those of the given versions, as far as they tell their dependencies without being built."""
+        found = [one for one in self._best(distribution, python) if not one.is_wheel]
+        named = [one for one in found if str(one.version) in versions]
+        newest = [one for one in found if one.file.yanked is None and not one.version.is_prerelease][:READ_SOURCES]
+        wheels = []
+        for one in dict.fromkeys((*named, *newest)):
+            with FileSource(self._pip.configuration).open(one.file.url) as stream:
+                metadata = read_source_metadata(stream, one.file.filename)
+            if metadata is not None:
+                wheels.append(make_wheel(canonicalize_name(distribution), str(one.version), metadata))
+        return wheels
 
     def requires(self, distribution: str, version: str, *, python: str | None) -> tuple[str, ...] | None:
         """Read from the release's metadata."""

@@ -12,6 +12,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
+from moonmind.workflows.orchestrator.edits.compiled import UnknownCompilerError, compiled_from
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Project
 from moonmind.workflows.orchestrator.planners.dockerfile import installed_manifests
 
@@ -120,9 +121,14 @@ def _path_of(install: str) -> str:
 
 
 def _innermost(project: Project, path: str) -> str:
-    """A requirements file that only includes one other stands for that other one."""
+    """A requirements file that only includes one other stands for that other one, a compiled one for its source."""
     seen = {path}
     while not path.endswith(PYPROJECT):
+        source = _only_source(project, path)
+        if source is not None and source not in seen:
+            path = source
+            seen.add(path)
+            continue
         entries = requirements_txt.parse(project.manifests[path]).entries
         targets = [requirements_txt.resolve(path, one.target or "") for one in entries if one.kind == "include"]
         asks = any(one.kind in ("requirement", "link") for one in entries)
@@ -131,6 +137,15 @@ def _innermost(project: Project, path: str) -> str:
         path = targets[0] or path
         seen.add(path)
     return path
+
+
+def _only_source(project: Project, path: str) -> str | None:
+    """What a compiled file was made from, where it is one file of the workspace."""
+    try:
+        made = compiled_from(project.manifests[path])
+    except UnknownCompilerError:
+        return None
+    return made.sources[0] if made and len(made.sources) == 1 and made.sources[0] in project.manifests else None
 
 
 def _listed(project: Project, path: str, *, binding: bool, seen: set[str]) -> Iterator[Listed]:

@@ -22,6 +22,8 @@ _AWAY = (
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]{0,20}://[^\s`'\"<>]+", re.IGNORECASE)
 _LABEL = re.compile(r"^\s*(?:error|cause|hint): ", re.MULTILINE)
 _NOT_FOUND = re.compile(r"\b(?P<name>[A-Za-z0-9._-]{1,100}) was not found in the ")
+_SEARCHED = re.compile(r"^DEBUG Searching for a compatible version of (?P<name>[a-z0-9-]{1,100})[ \[]", re.MULTILINE)
+_SELECTED = re.compile(r"^DEBUG Selecting: (?P<name>[a-z0-9-]{1,100})==", re.MULTILINE)
 _WANTS_WHEELS = re.compile(r"^hint: Wheels are required for `(?P<name>[A-Za-z0-9._-]{1,100})`", re.MULTILINE)
 
 
@@ -39,8 +41,13 @@ def explanation(output: str) -> str:
     """uv's own words in one paragraph, without warnings, labels and addresses."""
     start = min((place for word in ("error: ",) if (place := output.find(word)) >= 0), default=0)
     told = output[start:].replace(f"error: {NO_SOLUTION} when resolving dependencies", "")
-    words = _ADDRESS.sub("…", _LABEL.sub("", told)).split()
+    words = without_addresses(_LABEL.sub("", told)).split()
     return " ".join(words)[:EXPLANATION_LIMIT] or "it gave no reason"
+
+
+def without_addresses(text: str) -> str:
+    """The text without URLs, which may carry an account."""
+    return _ADDRESS.sub("…", text)
 
 
 def is_about_python(output: str) -> bool:
@@ -51,6 +58,12 @@ def is_about_python(output: str) -> bool:
 def not_found(output: str) -> list[str]:
     """The first distributions that no index had."""
     return [found["name"] for found in islice(_NOT_FOUND.finditer(output), CHECKED)]
+
+
+def passed_over(output: str) -> set[str]:
+    """The distributions that uv looked for and took no version of, as its verbose output says."""
+    searched = {found["name"] for found in _SEARCHED.finditer(output)}
+    return searched - {found["name"] for found in _SELECTED.finditer(output)}
 
 
 def source_only(output: str) -> list[str]:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 import uv
 
 from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
-from moonmind.workflows.orchestrator.python_commands import UvCommands, uv_environment
+from moonmind.workflows.orchestrator.python_commands import UvCommands, poetry_environment, uv_environment
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePoetry:
+    """Poetry's surroundings; which index it asks, the project says, or it is Poetry's own."""
+
+    pip: PipClient
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What to add to Poetry's environment."""
+        return poetry_environment(self.pip.configuration, os.environ)
 
 
 @dataclass(frozen=True, slots=True)

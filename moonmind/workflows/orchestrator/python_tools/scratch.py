@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from moonmind.workflows.orchestrator.command_runner import SubprocessRunner
@@ -14,6 +14,8 @@ from moonmind.workflows.orchestrator.ports import Command, CommandResult
 
 FILE_LIMIT = 64 * 1024 * 1024
 """Bytes of a file that a tool wrote; a lock file has a few of them at most."""
+
+SAID_LIMIT = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,17 @@ class Scratch:
 
     def run(self, command: Command, seconds: float) -> CommandResult:
         """Run a tool here, to the end or for so many seconds; its output is without the folder's path."""
-        done = SubprocessRunner(dict(os.environ)).run(command, log=_Silent(), timeout=seconds)
-        return CommandResult(done.exit_code, done.output.replace(f"{self.folder}/", ""), done.timed_out)
+        said = _Said()
+        done = SubprocessRunner(dict(os.environ)).run(command, log=said, timeout=seconds)
+        return CommandResult(done.exit_code, "".join(said.parts).replace(f"{self.folder}/", ""), done.timed_out)
+
+    def write(self, path: str, content: bytes) -> None:
+        """Another file."""
+        target = (self.folder / path).resolve()
+        if not target.is_relative_to(self.folder) or target == self.folder:
+            raise ValueError(f"{path} is outside of the copy")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
 
     def read(self, path: str) -> bytes | None:
         """A file as the tool left it; None when there is none, or none that a lock file could be."""
@@ -39,18 +50,20 @@ class Scratch:
 def scratch(files: Mapping[str, bytes]) -> Iterator[Scratch]:
     """A copy of the files, by their relative paths. It is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="moonmind-") as name:
-        folder = Path(name).resolve()
+        copy = Scratch(Path(name).resolve())
         for path, content in files.items():
-            target = (folder / path).resolve()
-            if not target.is_relative_to(folder) or target == folder:
-                raise ValueError(f"{path} is outside of the copy")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-        yield Scratch(folder)
+            copy.write(path, content)
+        yield copy
 
 
-class _Silent:
-    """What tools say is kept by the runner; there is no log to write it to."""
+@dataclass(slots=True)
+class _Said:
+    """What a tool says, from its beginning, up to SAID_LIMIT characters."""
+
+    parts: list[str] = field(default_factory=list)
+    size: int = 0
 
     def write(self, text: str) -> None:
-        return
+        if self.size < SAID_LIMIT:
+            self.parts.append(text)
+            self.size += len(text)
