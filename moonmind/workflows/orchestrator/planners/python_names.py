@@ -65,7 +65,7 @@ def restore_name(finding: Finding, planning: Planning) -> list[Edit]:
 
 
 def restore_module(module: str, planning: Planning) -> list[Edit]:
-    """Hold an installed distribution to a release that still has the missing module; no edits when it is not a lost one.
+    """Hold an installed distribution to a release that still has the missing module; no edits when it lost none.
 
     Python names a dotted module only when what is above it could be imported (`werkzeug.contrib`): then its
     distribution is there. A module at the top was lost when its own known distribution is installed without it
