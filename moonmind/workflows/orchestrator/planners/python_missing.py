@@ -1,6 +1,6 @@
 """A missing Python module, in the order of what is surest.
 
-1. The present release of an installed distribution has lost a submodule: it is held back (`python_names`).
+1. The installed release of a distribution has lost it: that distribution is held back (`python_names`).
 2. A library imports it, and declares what provides it as an extra: that is added (`python_extras`).
 3. It is not listed: what is proven to provide it is added (`python_modules`).
 """

@@ -65,11 +65,11 @@ def restore_name(finding: Finding, planning: Planning) -> list[Edit]:
 
 
 def restore_module(module: str, planning: Planning) -> list[Edit]:
-    """Hold a distribution to a release that still has the missing submodule; no edits when it is not a lost one.
+    """Hold an installed distribution to a release that still has the missing module; no edits when it lost none.
 
     Python names a dotted module only when what is above it could be imported (`werkzeug.contrib`): then its
-    distribution is there. (A module at the top is `python_modules`' affair.) Raises NoSafeEditError,
-    IndexUnavailableError.
+    distribution is there. A module at the top was lost when its own known distribution is installed without it
+    (`pkg_resources`). Raises NoSafeEditError, IndexUnavailableError.
     """
     lacking = _lost_module(module, planning)
     return [] if lacking is None else _restore(lacking, planning)
@@ -77,10 +77,14 @@ def restore_module(module: str, planning: Planning) -> list[Edit]:
 
 def _lost_module(module: str, planning: Planning) -> Lacking | None:
     top = module.partition(".")[0]
-    if "." not in module or not planning.facts.installed or _own(top, planning):
+    if not planning.facts.installed or _own(top, planning):
         return None
     present = present_versions(planning)
-    distribution = distribution_of(top, planning, present)
+    known = known_names().get(top, KnownName())
+    if "." in module:
+        distribution = distribution_of(top, planning, present)
+    else:
+        distribution = known.choice if known.sure and known.choice in present else None
     if distribution is None or distribution not in present:
         return None
     lacking = Lacking(distribution, _version(present[distribution]), module)

@@ -210,6 +210,17 @@ def test_a_submodule_that_a_release_lost_holds_its_distribution_back() -> None:
     assert edits(proposal) == [("requirement_pin", "requirements.txt", "werkzeug", "<1")]
 
 
+def test_a_module_that_its_installed_distribution_lost_holds_it_back() -> None:
+    index = FakePackageIndex(
+        release("setuptools", "82.0.0", modules=("setuptools",)),
+        release("setuptools", "81.0.0", modules=("setuptools", "pkg_resources")),
+    )
+    known: Releases = {"setuptools": {"82.0.0": [], "81.0.0": []}}
+    found = finding(MODULE_MISSING, "pkg_resources")
+    proposal = planned(found, lines("setuptools"), index, known, {"setuptools": "82.0.0"})
+    assert edits(proposal) == [("requirement_pin", "requirements.txt", "setuptools", "<82")]
+
+
 # --- versions that cannot be had ----------------------------------------------------------------------------
 
 
