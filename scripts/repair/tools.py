@@ -84,6 +84,8 @@ def _pipreqs(workshop: Workshop, service: Path, one: ImportSet) -> Sequence[str]
 
 
 def _pigar(workshop: Workshop, service: Path, one: ImportSet) -> Sequence[str] | str:
+    """Without a person to ask it has one way for a name that several distributions provide, `--auto-select`: it takes
+    what it finds the best match, and without one all of them; so it may add very many."""
     simple = workshop.environments.index.simple
     options = ("--auto-select", "--question-answer", "yes", "--comparison-specifier", "-", "--dont-show-differences")
     file = service.parent / "pigar.txt"
