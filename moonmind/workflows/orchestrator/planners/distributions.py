@@ -9,7 +9,7 @@ The rule, from the surest to the weakest:
    several together, the plain name is the project's own first choice, and its other builds (`opencv-python-headless` of
    `opencv-python`) are said with it; among names that do not extend one another a person chooses.
 3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
-   import, and no distribution of the import's own name provides it as well.
+   import or reviewed lists know it for others, and no established one of the import's own name provides it as well.
 4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path. Names that
    programs give their own modules (`utils`) are not asked for.
 
@@ -29,13 +29,27 @@ from datetime import datetime
 from packaging.utils import canonicalize_name
 
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Remembered
-from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names, meant_by, same_named
+from moonmind.workflows.orchestrator.planners.import_names import (
+    KnownName,
+    known_names,
+    meant_by,
+    reviewed_words,
+    same_named,
+)
 from moonmind.workflows.orchestrator.planners.memory import prefer
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 from moonmind.workflows.orchestrator.planners.releases import Provided, find_release
-from moonmind.workflows.orchestrator.planners.standing import FEWEST_RELEASES, doubt_about, is_long_lived
+from moonmind.workflows.orchestrator.planners.standing import (
+    ESTABLISHED,
+    FEWEST_RELEASES,
+    doubt_about,
+    is_long_lived,
+)
 from moonmind.workflows.orchestrator.planners.statements import Wanted
 from moonmind.workflows.orchestrator.ports import PackageIndex, Release
+
+_PYTHONS = re.compile(r"^(?:python|py)")
+"""What distributions put before a name and imports leave out, or the other way round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +216,7 @@ def _refuse_unlikely(wanted: Wanted) -> None:
 def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownName) -> Chosen:
     if not proven:
         raise NoSafeEditError(_nothing_found(wanted))
-    proven = [release for release in proven if release.releases >= FEWEST_RELEASES] or proven
+    proven = [release for release in proven if release.releases >= _fewest(release, known)] or proven
     preferred = prefer(proven, asking.remembered, lambda release: release.name) if len(proven) > 1 else None
     proven = [preferred] if preferred else proven
     if len(proven) > 1:
@@ -223,18 +237,29 @@ def _nothing_found(wanted: Wanted) -> str:
 def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -> str | None:
     if known.choice and canonicalize_name(release.name) not in known.candidates:
         return f"the lists name {known.choice} for it"
-    if not _resembles(release.name, wanted.module):
+    if not _resembles(release.name, wanted.module) and not _is_hinted_and_reviewed(release, known):
         return "nobody has reviewed it and its name is quite another"
     offers = asking.index.offers(release.name, python=asking.python)
     if (meant := meant_by(wanted.missing)) and not is_long_lived(offers, now=asking.now):
         return f"the name looks like a misspelling of `{meant}`"
-    reason = doubt_about(release, offers, now=asking.now)
+    reason = doubt_about(release, offers, now=asking.now, fewest=_fewest(release, known))
     return f"nobody has reviewed it and {reason}" if reason else None
 
 
+def _fewest(release: Release, known: KnownName) -> int:
+    """Releases that make it somebody's project rather than a name that was taken."""
+    return FEWEST_RELEASES if canonicalize_name(release.name) in known.candidates else ESTABLISHED
+
+
+def _is_hinted_and_reviewed(release: Release, known: KnownName) -> bool:
+    """A hint names it for this import, and reviewed lists know the distribution for others (`peewee`, of `pwiz`)."""
+    name = canonicalize_name(release.name)
+    return name in known.candidates and name in reviewed_words()
+
+
 def _resembles(distribution: str, module: str) -> bool:
-    name, path = (re.sub(r"[^a-z0-9]", "", text.lower()) for text in (distribution, module))
-    return path in name or name in path
+    name, path = (_PYTHONS.sub("", re.sub(r"[^a-z0-9]", "", text.lower())) for text in (distribution, module))
+    return bool(name and path) and (path in name or name in path)
 
 
 def _releases(names: Iterable[str], asking: Asking) -> list[Release]:

@@ -9,7 +9,7 @@ from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, Remedy
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError, Remedy
 from moonmind.workflows.orchestrator.planners.distributions import Asking, choose, expected
 from moonmind.workflows.orchestrator.planners.listed_modules import explain_or_pin
 from moonmind.workflows.orchestrator.planners.manifests import Listed, Manifest, choose_manifest, listed_in, specifier
@@ -47,17 +47,45 @@ class _Answer:
 
 def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
     """The distribution that is proven to provide the module, and those of what would be missing next; what is doubtful
-    about the latter is said with the first. Raises NoSafeEditError, IndexUnavailableError."""
+    about any of them is said with the rest. Raises NoSafeEditError when nothing is proven, IndexUnavailableError."""
     project = planning.project
     own = own_modules(project.python_files, project.manifests.get("pyproject.toml"))
     needed = _wanted(finding, planning)
-    refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
-    manifest = choose_manifest(project)
-    service = _Service(planning, manifest, listed_in(project, manifest.root), own)
-    first = _answer(needed, service)
-    further, doubts = _further(finding, first, service)
-    reason = " ".join([f"{first.edit.reason}.", *doubts]) if doubts else first.edit.reason
-    return [first.edit.model_copy(update={"reason": reason}), *further]
+    try:
+        refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
+        manifest = choose_manifest(project)
+        service = _Service(planning, manifest, listed_in(project, manifest.root), own)
+        answers = [_answer(needed, service)]
+        doubts: list[str] = []
+    except RebuildFirstError:
+        raise
+    except NoSafeEditError as error:
+        return _without_the_first(finding, planning, own, error)
+    answers, doubts = _further(finding, answers, service)
+    if any(set(needed.paths[:2]) & one.release.modules for one in answers[1:]):
+        answers = answers[1:]  # a distribution that another import needs provides this one too
+    return _edits(answers, doubts)
+
+
+def _without_the_first(finding: Finding, planning: Planning, own: OwnModules, error: NoSafeEditError) -> list[Edit]:
+    """What can be proven of the imports that come next, when there is nothing to add for the one that failed."""
+    try:
+        manifest = choose_manifest(planning.project)
+        service = _Service(planning, manifest, listed_in(planning.project, manifest.root), own)
+        answers, doubts = _further(finding, [], service)
+    except NoSafeEditError:
+        raise error from None
+    if not answers:
+        raise NoSafeEditError(" ".join([str(error), *doubts])) from None
+    return _edits(answers, [f"{error}.", *doubts])
+
+
+def _edits(answers: Sequence[_Answer], doubts: Sequence[str]) -> list[Edit]:
+    """One edit a distribution; what is doubtful is said with the first."""
+    edits = {canonicalize_name(one.edit.name or ""): one.edit for one in reversed(answers)}
+    first, *rest = reversed(edits.values())
+    reason = " ".join([f"{first.reason}.", *doubts]) if doubts else first.reason
+    return [first.model_copy(update={"reason": reason}), *rest]
 
 
 def _wanted(finding: Finding, planning: Planning) -> Wanted:
@@ -69,9 +97,9 @@ def _wanted(finding: Finding, planning: Planning) -> Wanted:
     return Wanted(shown.missing, statement.module, statement.name) if statement else shown
 
 
-def _further(finding: Finding, first: _Answer, service: _Service) -> tuple[list[Edit], list[str]]:
-    """Edits for the imports that come next and are missing too, and what is said of those that get none."""
-    answers = [first]
+def _further(finding: Finding, first: list[_Answer], service: _Service) -> tuple[list[_Answer], list[str]]:
+    """The answers with those for the imports that come next and are missing too, and what is said of those without."""
+    answers = [*first]
     doubts: list[str] = []
     for place in _missing_next(finding, service)[:MOST_ADDED]:
         needed = _wanted_at(place)
@@ -86,8 +114,7 @@ def _further(finding: Finding, first: _Answer, service: _Service) -> tuple[list[
             continue
         reason = f"{where} imports it next: {answer.edit.reason}"
         answers.append(_Answer(answer.edit.model_copy(update={"reason": reason}), answer.release))
-    edits = {canonicalize_name(one.edit.name or ""): one.edit for one in reversed(answers)}
-    return [edit for edit in reversed(edits.values()) if edit is not first.edit], list(dict.fromkeys(doubts))
+    return answers, list(dict.fromkeys(doubts))
 
 
 def _missing_next(finding: Finding, service: _Service) -> list[Place]:

@@ -8,7 +8,11 @@ from datetime import UTC, datetime, timedelta
 from moonmind.workflows.orchestrator.ports import Offer, Release
 
 FEWEST_RELEASES = 3
-"""Names are squatted with one or two uploads, used projects go on."""
+"""Of a distribution that a list at least hints at: names are squatted with one or two uploads, used projects go on."""
+
+ESTABLISHED = 10
+"""Releases of one that no list knows, ours: what merely has the import's name may be anybody's, and a module of the
+service itself often has the name of somebody's small project."""
 
 YOUNGEST = timedelta(days=90)
 """Since the first upload; ours: a quarter of a year for others to find out what a new name is."""
@@ -18,9 +22,11 @@ LONG_LIVED = timedelta(days=1216)
 2020) stayed longer before it was found out, so a name this old that is one slip from a known one is its own."""
 
 
-def doubt_about(release: Release, offers: Sequence[Offer], *, now: datetime | None) -> str | None:
+def doubt_about(
+    release: Release, offers: Sequence[Offer], *, now: datetime | None, fewest: int = FEWEST_RELEASES
+) -> str | None:
     """Why the distribution is only shown, None when its history speaks for it. An index need not tell times."""
-    if release.releases < FEWEST_RELEASES:
+    if release.releases < fewest:
         return f"the index has only {release.releases} of its releases"
     first = first_upload(offers)
     if first and now and now - first < YOUNGEST:
