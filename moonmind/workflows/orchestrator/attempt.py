@@ -175,7 +175,7 @@ def _do(context: StepContext, log: str) -> StepResult:
     try:
         return STEPS[context.step](context)
     except StepFailedError as error:
-        if error.code in FIX_FAILED:
+        if error.code in FIX_FAILED and context.step is not StepName.ANALYZE:  # which has looked already
             error.news = tells_news(context, Setback(context.step, error.code, error.reason, log))
         raise
 

@@ -53,7 +53,7 @@ def decide_resumption(
     seen from here; whoever patches looks again in any case.
 
     An undone run has its files and its build back, so its edits are applied again first, and built again: whichever
-    later step was asked for, it begins at patch.
+    later step was asked for, it begins at patch. It knows which failures its plan is for: they are no news.
     """
     wanted = asked or _default_step(ended)
     if isinstance(wanted, NotResumable):
@@ -72,7 +72,8 @@ def decide_resumption(
     if changed := _changed(ended.plan.changes, hashes, applied=is_done):
         named = ", ".join(changed)
         return NotResumable("inputs_changed", f"changed since that run: {named}; {FROM_ANALYZE}", changed)
-    return Resumption(wanted if is_done else StepName.PATCH, False, ended.plan, {})
+    seen = {"seen": planned} if (planned := ended.run.progress.get("seen")) else {}
+    return Resumption(wanted if is_done else StepName.PATCH, False, ended.plan, seen)
 
 
 def _default_step(ended: EndedRun) -> StepName | NotResumable:

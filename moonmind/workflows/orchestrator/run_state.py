@@ -122,7 +122,7 @@ def decide(state: RunState, event: Event) -> Decision:
             return _after(state, step)
         case StepFailed(step, failure, news):
             _expect(step in FORWARD_STEPS and step is state.next_step, state, event)
-            if news and state.rounds_left > 0:
+            if news and state.rounds_left > 0 and step is not StepName.ANALYZE:
                 return Decision(RunStatus.RUNNING, StepName.ANALYZE, wake=True, keeps_lock=state.touched, replans=True)
             return _undo(state, RunStatus.FAILED, failure)
         case StepCancelled(step):

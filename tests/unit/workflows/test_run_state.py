@@ -68,8 +68,10 @@ def test_without_news_or_without_a_round_left_the_run_is_undone(left: int, news:
     assert decision == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True, failure=FAILURE)
 
 
-def test_a_later_round_that_finds_no_edit_undoes_the_earlier_ones() -> None:
-    decision = decide(RunState(StepName.ANALYZE, touched=True, rounds_left=2), StepFailed(StepName.ANALYZE, FAILURE))
+@pytest.mark.parametrize("news", [False, True])
+def test_a_later_round_that_finds_no_edit_undoes_the_earlier_ones(news: bool) -> None:
+    failed = StepFailed(StepName.ANALYZE, FAILURE, news=news)
+    decision = decide(RunState(StepName.ANALYZE, touched=True, rounds_left=2), failed)
     assert decision == Decision(RunStatus.RUNNING, StepName.ROLLBACK, wake=True, failure=FAILURE)
 
 

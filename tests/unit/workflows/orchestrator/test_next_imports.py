@@ -82,9 +82,20 @@ def test_a_doubtful_one_is_explained_and_left_out_while_the_proven_are_added() -
     assert "Python 3 has it as `urllib.request`" in proposal.rationale
 
 
-def test_when_the_failed_import_itself_is_not_repaired_nothing_is_added() -> None:
+def test_what_is_proven_is_added_also_when_nothing_provides_the_failed_import_itself() -> None:
     app = "import brandnew\nimport redis\n"
-    assert proposed(failure("brandnew", ("/app/app.py", 1, "<module>")), project({"app.py": app})).edits == ()
+    proposal = proposed(failure("brandnew", ("/app/app.py", 1, "<module>")), project({"app.py": app}))
+    assert [edit.name for edit in proposal.edits] == ["redis"]
+    assert "brandnew" in proposal.edits[0].reason
+
+
+def test_a_distribution_that_another_import_needs_is_enough_for_the_failed_one_too() -> None:
+    both = release("gdata", modules=("gdata", "atom"))
+    index = FakePackageIndex(release("atom", modules=("atom",)), both)
+    failed = failure("atom", ("/app/app.py", 1, "<module>"))
+    given = project({"app.py": "import atom\nimport gdata\n"})
+    proposal = propose([failed], Planning(given, knowledge(index)))
+    assert [edit.name for edit in proposal.edits] == ["gdata"]
 
 
 def test_several_names_of_one_namespace_are_several_distributions() -> None:
