@@ -72,7 +72,7 @@ workspace = "shop"
 allow = ["requirements.txt"]
 verify_successes = 2
 delivery = "%s"
-timeouts = { verify = 10 }
+timeouts = { verify = 20 }
 approval = { requirement = "%s" }
 """
 
