@@ -78,7 +78,7 @@ def _lines(chance: random.Random, secrets: list[bytes]) -> Iterator[bytes]:
     sha, word = hashlib.sha256(b"").hexdigest(), base64.b64encode(hashlib.sha512(b"").digest()).decode()
     shapes = [
         "Collecting python-dateutil==2.9.0.post0 (from -r requirements.txt (line {number}))",
-        "  Downloading https://files.pythonhosted.org/packages/ec/57/{sha}/six-1.{number}-py3-none-any.whl (229 kB)",
+        "  Downloading https://files.index.example/packages/ec/57/{sha}/six-1.{number}-py3-none-any.whl (229 kB)",
         "    --hash=sha256:{sha} \\",
         '2026-11-21T12:32:38.{number}Z INFO uvicorn.access: 127.0.0.1:5{number} - "GET /health HTTP/1.1" 200 {id}',
         "#12 [4/7] RUN pip install -r requirements.txt # token-count {number}",

@@ -97,7 +97,7 @@ NAMED = [
     ('os.environ["API_KEY"] = "abc123"', 'os.environ["API_KEY"] = "[redacted:secret]"'),
     ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCY", "aws_secret_access_key = [redacted:secret]"),
     ("AccountKey=abc+def/123==;Endpoint=x", "AccountKey=[redacted:secret];Endpoint=x"),
-    ("//registry.npmjs.org/:_authToken=abc-123", "//registry.npmjs.org/:_authToken=[redacted:token]"),
+    ("//registry.example/:_authToken=abc-123", "//registry.example/:_authToken=[redacted:token]"),
     ("GET /x?access_token=abc123&page=2", "GET /x?access_token=[redacted:token]&page=2"),
     ("token%3Dabc123x%26", "token%3D[redacted:token]"),
     ("mysqldump --password hunter2x db", "mysqldump --password [redacted:password] db"),
