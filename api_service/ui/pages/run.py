@@ -24,6 +24,7 @@ from api_service.ui.views.run import (
     answers_of,
     callout_of,
     duration_of,
+    edits_of,
     files_of,
     is_over,
     steps_of,
@@ -109,7 +110,7 @@ def _contents(context: Context, run_id: UUID, rows: read_models.RunRows, run: An
     diff = run_files.diff_of(context.tools.artifacts, run_id, artifacts)
     planned = {s["name"] for s in run["action_plan"]["steps"] if not s["parameters"].get("skip")} if rows.plan else ()
     looks = [s for s in run["steps"] if s["name"] == "analyze" and s["status"] == "succeeded"]
-    edits = rows.plan["edits"] if rows.plan else []
+    edits = edits_of(rows.plan)
     return {
         "steps": steps_of(run, now),
         "logs": logs,

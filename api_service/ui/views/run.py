@@ -145,6 +145,13 @@ def files_of(artifacts: Sequence[Mapping[str, Any]]) -> list[File]:
     ]
 
 
+def edits_of(plan: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The plan's edits; what a tool changed in many places of one file for one reason is one of them."""
+    edits: Sequence[Mapping[str, Any]] = plan["edits"] if plan else ()
+    keys = [(e["file"], e["kind"], e.get("name"), e["reason"]) for e in edits]
+    return [edit for place, edit in enumerate(edits) if keys[place] not in keys[:place]]
+
+
 def answers_of(run: Run, may_revoke: frozenset[str]) -> list[Answer]:
     """What people said, oldest first. `may_revoke`: whose answers can be taken back by who looks."""
     digest = run["action_plan"]["digest"] if run["action_plan"] else None

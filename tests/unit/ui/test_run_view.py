@@ -10,7 +10,7 @@ import pytest
 
 from api_service.ui.views.actions import Actions, actions_for, answering
 from api_service.ui.views.retrying import start_choices
-from api_service.ui.views.run import Queue, Worker, answers_of, callout_of, steps_of, waiting_for
+from api_service.ui.views.run import Queue, Worker, answers_of, callout_of, edits_of, steps_of, waiting_for
 from api_service.ui.views.words import badge_of_run, badge_of_step
 from moonmind.schemas.approvals import ApprovalGate
 from moonmind.schemas.workflow_models import StepName
@@ -205,3 +205,10 @@ def test_an_undoing_that_left_something_is_an_alarm() -> None:
 def test_a_retry_is_offered_where_it_can_begin() -> None:
     choices = start_choices((StepName.ANALYZE, StepName.PATCH), StepName.PATCH)
     assert [(value, chosen) for value, _, chosen in choices] == [("analyze", False), ("patch", True)]
+
+
+def test_what_a_tool_changed_in_many_places_of_a_file_is_one_edit_to_read() -> None:
+    lock = {"file": "uv.lock", "kind": "text_replace", "name": None, "reason": "locked anew"}
+    added = {"file": "pyproject.toml", "kind": "requirement_add", "name": "pyyaml", "reason": "`yaml` is missing"}
+    assert edits_of({"edits": [added, lock, {**lock, "old": "b"}]}) == [added, lock]
+    assert edits_of(None) == []
