@@ -39,7 +39,7 @@ format: setup  ## format the code and mend what the linter can mend
 	$(BIN)/ruff check --fix .
 
 test: setup  ## all tests that this machine can run; MOONMIND_REQUIRE=docker,rabbitmq,browser makes a missing part a failure
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-stack-database: setup  ## the database tests on the stack's PostgreSQL 17 instead of the embedded 18 (needs Docker)
 	scripts/with-stack-database.sh $(BIN)/pytest -q -n 2 tests/contract tests/integration/engine tests/integration/orchestrator/test_runs.py

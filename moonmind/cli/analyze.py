@@ -156,8 +156,8 @@ def _report(decision: Analysis) -> None:
         for line in finding.evidence:
             click.echo(f"  {line.source}:{line.line}: {line.text}", err=True)
     told = [f"{e.kind} {e.name or 'lines'}{e.version or ''} in {e.file}: {e.reason}" for e in decision.edits]
-    for line in dict.fromkeys(told):  # a lock file changes in many places for one reason
-        click.echo(f"\n{line}", err=True)
+    for one in dict.fromkeys(told):  # a lock file changes in many places for one reason
+        click.echo(f"\n{one}", err=True)
     if not decision.findings:
         click.echo("the logs show no failure that is known here", err=True)
     if decision.diff:

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.embedded_home import EmbeddedHome
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.xdist_group("compose-repairs")]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 SERVE = """\
 import http.server

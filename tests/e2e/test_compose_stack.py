@@ -19,7 +19,7 @@ from uuid import uuid4
 
 import pytest
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900), pytest.mark.xdist_group("compose-stack")]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = re.compile(r"<!-- test: compose-example -->\s*```(?:bash|sh|console)\n(.*?)```", re.DOTALL)

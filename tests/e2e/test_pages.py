@@ -17,7 +17,7 @@ from moonmind.workflows.orchestrator.ports import StepFailedError
 from tests.support.browser import LoudRuntime, Site, chromium, site
 from tests.support.house import BROKEN, House
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser]
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "test-output" / "screenshots"

@@ -12,12 +12,17 @@ VERSIONS = ("3.0.0", "3.1.0", "4.0.0")
 MODULE, DISTRIBUTION = "dateutil", "python-dateutil"
 
 
+def metadata(version: str) -> str:
+    """What the index also serves beside the wheel (PEP 658), so that only an installation asks for the file itself."""
+    return f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {version}\n\n"
+
+
 def wheel(version: str) -> bytes:
     """A pure wheel of a few hundred bytes."""
     info = f"python_dateutil-{version}.dist-info"
     members = {
         f"{MODULE}/__init__.py": f"__version__ = {version!r}\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {DISTRIBUTION}\nVersion: {version}\n\n",
+        f"{info}/METADATA": metadata(version),
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/RECORD": "",
     }
@@ -74,10 +79,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         name = self.path.rstrip("/").rpartition("/")[2]
         if name in WHEELS:
-            if self.headers.get("User-Agent", "").startswith("pip/"):
+            if self.headers.get("User-Agent", "").startswith(("pip/", "uv/")):
                 self.index.install()
             return self._answer(200, WHEELS[name], "application/octet-stream")
-        links = "".join(f'<a href="/files/{wheel}">{wheel}</a>\n' for wheel in WHEELS)
+        if (of := name.removesuffix(".metadata")) in WHEELS and of != name:
+            return self._answer(200, metadata(of.split("-")[1]).encode(), "text/plain")
+        links = "".join(f'<a href="/files/{wheel}" data-core-metadata="true">{wheel}</a>\n' for wheel in WHEELS)
         known = name == DISTRIBUTION
         return self._answer(200 if known else 404, f"<html><body>{links}</body></html>".encode(), "text/html")
 

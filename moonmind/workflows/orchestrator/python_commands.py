@@ -13,7 +13,7 @@ from moonmind.workflows.orchestrator.ports import Command
 OWN_SETTINGS: Final = frozenset(
     {"UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS", "UV_NO_INDEX"}
     | {"UV_INDEX_STRATEGY", "UV_KEYRING_PROVIDER", "UV_INSECURE_HOST", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS", "UV_OFFLINE"}
-    | {"UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CACHE_DIR", "UV_LINK_MODE", "UV_CONFIG_FILE"}
+    | {"UV_HTTP_TIMEOUT", "UV_HTTP_RETRIES", "UV_CACHE_DIR", "UV_NO_CACHE", "UV_LINK_MODE", "UV_CONFIG_FILE"}
     | {"UV_CONCURRENT_DOWNLOADS", "UV_CONCURRENT_BUILDS", "UV_CONCURRENT_INSTALLS", "SSL_CLIENT_CERT", "ALL_PROXY"}
 )
 """What of uv's own environment is passed on to it; it outdoes pip's settings. Never what publishes (`UV_PUBLISH_…`)."""
@@ -56,6 +56,8 @@ def _connection(pip: Mapping[str, str], machine: Mapping[str, str]) -> dict[str,
         "SSL_CLIENT_CERT": pip.get("client-cert", ""),
         "UV_INSECURE_HOST": " ".join(pip.get("trusted-host", "").split()),
         "UV_HTTP_TIMEOUT": pip.get("timeout", pip.get("default-timeout", "")),
+        "UV_HTTP_RETRIES": pip.get("retries", ""),
+        "UV_NO_CACHE": "1" if pip.get("no-cache-dir", "").lower() in _YES else "",
         **dict.fromkeys(_PROXIES, pip.get("proxy", "")),
     }
     if "SSL_CERT_FILE" not in machine:

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, text
 
 from tests.servers import PASSWORD, ROOT, Orchestrator, answers, api, free_port, program, running, until, worker
 
-pytestmark = [pytest.mark.docker, pytest.mark.rabbitmq, pytest.mark.xdist_group("servers")]
+pytestmark = [pytest.mark.docker, pytest.mark.rabbitmq]
 
 STEPS = ["analyze", "patch", "build", "restart", "verify"]
 LOGS = ["analyze.log", "patch.diff", "build.log", "restart.log", "verify.log"]

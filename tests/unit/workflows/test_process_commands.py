@@ -103,6 +103,12 @@ def test_a_machine_that_configures_uv_itself_means_that() -> None:
     assert "UV_PUBLISH_TOKEN" not in env
 
 
+def test_what_pip_neither_keeps_nor_tries_again_uv_does_not_either() -> None:
+    assert uv_environment({"no-cache-dir": "1", "retries": "0"}, {})["UV_NO_CACHE"] == "1"
+    assert uv_environment({"no-cache-dir": "1", "retries": "0"}, {})["UV_HTTP_RETRIES"] == "0"
+    assert "UV_NO_CACHE" not in uv_environment({"no-cache-dir": "false"}, {})
+
+
 def test_the_systems_certificates_count_unless_others_are_named() -> None:
     assert uv_environment({}, {})["UV_SYSTEM_CERTS"] == "1"
     assert "UV_SYSTEM_CERTS" not in uv_environment({"cert": "/c.pem"}, {})
