@@ -1,8 +1,8 @@
 """What Debian's packages hold: the names of their files tell distribution and modules at once.
 
-A `python3-*` package with exactly one `*.dist-info` or `*.egg-info` is one distribution, and every module beside it
-is that distribution's. What has several, or none, says nothing; nor does what Debian wrote itself (a native package):
-nobody promises that the index has it under the same name.
+A package with exactly one `*.dist-info` or `*.egg-info` is one distribution, and every module beside it is that
+distribution's. What has several, or none, says nothing; nor does what Debian wrote itself (a native package): nobody
+promises that the index has it under the same name. Of the release before, what the newest has no more counts too.
 
 Packages also leave things on the module path that nobody imports from them (`docs`, `plugin`, `integration`). So of a
 distribution that has a module of its own name, the modules with quite other names are hints only.
@@ -26,7 +26,8 @@ from packaging.utils import canonicalize_name
 from import_sources import Kind, Pair, Source
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 
-SUITE = "trixie"
+SUITES = ("trixie", "bookworm")
+"""The newest release first."""
 DEEPEST = 4
 """Levels of a dotted name that are looked at; namespaces go no deeper."""
 
@@ -60,23 +61,45 @@ class Package:
 
 def read_debian() -> Iterator[tuple[Source, Pair]]:
     """Every pair of the release, with a source that says which point release it is of and whether it is a hint."""
-    with tempfile.TemporaryDirectory() as folder:
-        apt = _Apt(Path(folder))
-        apt.update()
-        packages = read_packages(apt.lines("Contents-deb"))
-        native = {name for name, version in _versions("\n".join(apt.lines("Packages"))) if "-" not in version}
-        version = f"{apt.version()} ({SUITE})"
-    provided: dict[str, set[str]] = defaultdict(set)
-    for name, package in packages.items():
-        if name.startswith("python3-") and name not in native and len(package.distributions) == 1:
-            (distribution,) = package.distributions
-            provided[distribution] |= package.modules
+    provided: dict[str, set[str]] = {}
+    versions: list[str] = []
+    for suite in SUITES:
+        version, found = _read_suite(suite)
+        versions.append(f"{version} ({suite})")
+        provided = with_older(provided, found)
+    version = ", ".join(versions)
     seen, hint = (_source(version, kind) for kind in ("seen", "collected"))
     for module, distribution in sorted(owned(provided)):
         if is_main(module, distribution, provided[distribution]):
             yield seen, (module, distribution)
         elif "." not in module:
             yield hint, (module, distribution)
+
+
+def _read_suite(suite: str) -> tuple[str, dict[str, set[str]]]:
+    """The point release, and the modules of each distribution that it holds."""
+    with tempfile.TemporaryDirectory() as folder:
+        apt = _Apt(Path(folder), suite)
+        apt.update()
+        packages = read_packages(apt.lines("Contents-deb"))
+        native = {name for name, version in _versions("\n".join(apt.lines("Packages"))) if "-" not in version}
+        version = apt.version()
+    provided: dict[str, set[str]] = defaultdict(set)
+    for name, package in packages.items():
+        if name not in native and len(package.distributions) == 1:
+            (distribution,) = package.distributions
+            provided[distribution] |= package.modules
+    return version, provided
+
+
+def with_older(newer: Mapping[str, Set[str]], older: Mapping[str, Set[str]]) -> dict[str, set[str]]:
+    """Both, of the older what lies below no top level of the newer: who holds that now is the newer's to say."""
+    tops = {module.partition(".")[0] for modules in newer.values() for module in modules}
+    joined = {distribution: set(modules) for distribution, modules in newer.items()}
+    for distribution, modules in older.items():
+        if gone := {module for module in modules if module.partition(".")[0] not in tops}:
+            joined.setdefault(distribution, set()).update(gone)
+    return joined
 
 
 def _source(version: str, kind: Kind) -> Source:
@@ -174,15 +197,16 @@ def _versions(text: str) -> Iterator[Pair]:
 class _Apt:
     """apt with lists of its own, below `folder`; the machine's are not touched."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, suite: str) -> None:
         self._folder = folder
+        self._suite = suite
         for part in ("lists/partial", "cache/archives/partial"):
             (folder / part).mkdir(parents=True)
         self._sources = folder / "debian.sources"
 
     def update(self) -> None:
         """Fetch the release's lists."""
-        entry = {"Types": "deb", "URIs": self._mirror(), "Suites": SUITE, "Components": "main"}
+        entry = {"Types": "deb", "URIs": self._mirror(), "Suites": self._suite, "Components": "main"}
         entry["Signed-By"] = "/usr/share/keyrings/debian-archive-keyring.gpg"
         self._sources.write_text("".join(f"{key}: {value}\n" for key, value in entry.items()), encoding="utf-8")
         self._run("update", "--quiet")

@@ -102,3 +102,13 @@ def test_who_fills_a_part_of_a_namespace_does_not_provide_it(make: ModuleType) -
     source = make.Source("list", "1", "free", "a file", "reviewed")
     facts = [(source, pair) for pair in (("g", "buf"), ("g.cloud", "g-cloud"), ("g.buf", "buf"), ("r", "r-y"))]
     assert set(make.weigh_all(facts)) == {"g.cloud", "g.buf", "r"}
+
+
+def test_an_older_release_adds_only_what_nobody_in_the_newer_one_holds(debian: ModuleType) -> None:
+    newer = {"pyyaml": {"yaml", "yaml.loader"}, "attrs": {"attr"}}
+    older = {"pyyaml": {"yaml", "_oldyaml"}, "python-attr": {"attr"}, "nose": {"nose", "nose.core"}}
+    assert debian.with_older(newer, older) == {
+        "pyyaml": {"yaml", "yaml.loader", "_oldyaml"},
+        "attrs": {"attr"},
+        "nose": {"nose", "nose.core"},
+    }
