@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
+
+from moonmind.workflows.orchestrator.edits.ranges import changed_ranges
 
 Lines = Sequence[bytes]
 
@@ -53,24 +54,7 @@ def _split(content: bytes) -> list[bytes]:
 
 
 def _blocks(base: Lines, other: Lines) -> list[_Block]:
-    """Where they differ. Equal ends are set aside first: the search between them is quadratic."""
-    head = _equal(base, other)
-    tail = _equal(base[head:][::-1], other[head:][::-1])
-    matcher = SequenceMatcher(None, base[head : len(base) - tail], other[head : len(other) - tail], autojunk=False)
-    return [
-        _Block(head + i1, head + i2, other[head + j1 : head + j2], head + j1)
-        for tag, i1, i2, j1, j2 in matcher.get_opcodes()
-        if tag != "equal"
-    ]
-
-
-def _equal(one: Lines, other: Lines) -> int:
-    count = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        count += 1
-    return count
+    return [_Block(i1, i2, other[j1:j2], j1) for i1, i2, j1, j2 in changed_ranges(base, other)]
 
 
 def _holds(theirs: _Block, ours: _Block) -> bool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import SequenceMatcher
-
 from moonmind.schemas.workflow_models import Edit
+from moonmind.workflows.orchestrator.edits.ranges import changed_ranges
 
 CHANGE_LIMIT = 1024 * 1024
 """Characters of old and new text together: a plan that nobody could read is none."""
@@ -35,8 +34,7 @@ def replacements(file: str, before: bytes | None, after: bytes, reason: str) -> 
     if before is None:
         return _checked([_edit(file, "", _text(after, file), reason)])
     old, new = _lines(_text(before, file)), _lines(_text(after, file))
-    blocks = [block for block in _opcodes(old, new) if block[0] != "equal"]
-    edits = [_edit(file, *_unique(old, new, *block[1:]), reason) for block in blocks]
+    edits = [_edit(file, *_unique(old, new, *block), reason) for block in changed_ranges(old, new)]
     return _checked(edits if _gives(before, edits, after) else [_edit(file, _text(before, file), "".join(new), reason)])
 
 
@@ -45,19 +43,6 @@ def _checked(edits: list[Edit]) -> list[Edit]:
     if size > CHANGE_LIMIT:
         raise NotReplaceableError(f"the change to {edits[0].file} is {size} characters long, over {CHANGE_LIMIT}")
     return edits
-
-
-def _opcodes(old: list[str], new: list[str]) -> list[tuple[str, int, int, int, int]]:
-    """As difflib's. Equal ends are set aside first: the search between them is quadratic."""
-    head = _equal(old, new)
-    tail = _equal(old[head:][::-1], new[head:][::-1])
-    matcher = SequenceMatcher(None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False)
-    return [(tag, head + i1, head + i2, head + j1, head + j2) for tag, i1, i2, j1, j2 in matcher.get_opcodes()]
-
-
-def _equal(one: list[str], other: list[str]) -> int:
-    pairs = zip(one, other, strict=False)
-    return next((count for count, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
 
 
 def _unique(old: list[str], new: list[str], i1: int, i2: int, j1: int, j2: int) -> tuple[str, str]:
