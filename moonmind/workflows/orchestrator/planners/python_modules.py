@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
 from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.detectors import python_modules as python
-from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError, Remedy
+from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError
 from moonmind.workflows.orchestrator.planners.distributions import Asking, choose, expected
 from moonmind.workflows.orchestrator.planners.listed_modules import explain_or_pin
 from moonmind.workflows.orchestrator.planners.manifests import Listed, Manifest, choose_manifest, listed_in, specifier
@@ -55,13 +55,12 @@ def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
         refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
         manifest = choose_manifest(project)
         service = _Service(planning, manifest, listed_in(project, manifest.root), own)
-        answers = [_answer(needed, service)]
-        doubts: list[str] = []
+        first = _answer(needed, service)
     except RebuildFirstError:
         raise
     except NoSafeEditError as error:
         return _without_the_first(finding, planning, own, error)
-    answers, doubts = _further(finding, answers, service)
+    answers, doubts = _further(finding, [first], service)
     if any(set(needed.paths[:2]) & one.release.modules for one in answers[1:]):
         answers = answers[1:]  # a distribution that another import needs provides this one too
     return _edits(answers, doubts)
@@ -159,6 +158,3 @@ def _answer(needed: Wanted, service: _Service) -> _Answer:
         proof=f"{chosen.proof}{lost}",
     )
     return _Answer(edit, release)
-
-
-REMEDIES: Mapping[str, Remedy] = {python.MODULE_MISSING: add_distribution}

@@ -23,13 +23,11 @@ from moonmind.workflows.orchestrator.planners import (
     python_conflicts,
     python_extras,
     python_missing,
-    python_modules,
     python_names,
     python_pins,
 )
 
 REMEDIES: Mapping[str, Remedy] = {
-    **python_modules.REMEDIES,
     **os_remedies.REMEDIES,
     **docker_images.REMEDIES,
     **docker_copies.REMEDIES,

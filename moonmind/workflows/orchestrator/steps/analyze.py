@@ -85,7 +85,7 @@ def _planned(step: StepContext, analysis: Analysis) -> StepResult:
     keep_plan(step, plan, analysis.diff)
     step.say(f"plan {plan.version}, digest {plan.digest}:\n{analysis.diff}")
     _remember_seen(step, analysis)
-    made = analysis.edits[len(_earlier(step).edits) :]
+    made = analysis.edits[len(step.plan.edits) :]
     return StepResult(analysis.rationale or f"{len(made)} edits", plan, findings=analysis.findings, edits=made)
 
 
@@ -127,8 +127,6 @@ def _analyze(step: StepContext, sources: list[LogSource], complaint: str) -> Ana
 
 
 def _earlier(step: StepContext) -> Earlier:
-    if step.progress.round == 1:
-        return Earlier()
     return Earlier(step.plan.edits, bytes_before(step), frozenset(step.progress.seen))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from moonmind.schemas.workflow_models import LogSource, ServiceState, StepName
 from moonmind.workflows.orchestrator.detectors import detect
 from moonmind.workflows.orchestrator.fingerprints import fingerprint
+from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.ports import StepFailedError
 from moonmind.workflows.orchestrator.steps.context import Setback, StepContext
 
@@ -40,7 +41,7 @@ def tells_news(step: StepContext, setback: Setback) -> bool:
     except StepFailedError as error:
         step.say(f"nothing can be learned from this: {error.reason}")
         return False
-    return bool(found - set(step.progress.seen)) or any(planner.generated_by == "llm" for planner in step.planners)
+    return bool(found - set(step.progress.seen)) or any(planner is not RULES for planner in step.planners)
 
 
 def _own_log(step: StepContext) -> LogSource:

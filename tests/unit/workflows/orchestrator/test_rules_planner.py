@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
+from importlib.resources import files
 
 import pytest
 
@@ -446,3 +450,12 @@ def test_other_kinds_are_explained(kind: str) -> None:
 def test_an_index_that_does_not_answer_is_no_decision() -> None:
     with pytest.raises(IndexUnavailableError):
         planned(missing("yaml"), project(), UnavailablePackageIndex())
+
+
+def test_a_kind_of_finding_is_repaired_or_explained_in_one_place_only() -> None:
+    text = (files("moonmind.workflows.orchestrator.planners") / "rules.py").read_text(encoding="utf-8")
+    named = re.findall(r"\*\*(\w+)\.(REMEDIES|EXPLAINED)", text)
+    tables = [getattr(import_module(f"moonmind.workflows.orchestrator.planners.{room}"), of) for room, of in named]
+    counts = Counter(kind for table in tables for kind in table)
+    assert len(tables) > 10
+    assert [kind for kind, count in counts.items() if count > 1] == []
