@@ -17,6 +17,7 @@ from moonmind.engine.failpoints import hit
 from moonmind.engine.insist import insist
 from moonmind.engine.jobs import LeaseLostError
 from moonmind.engine.lease import Heartbeat
+from moonmind.schemas.service_profile import ServiceProfile
 from moonmind.schemas.workflow_models import (
     ActionPlan,
     ArtifactInfo,
@@ -122,7 +123,20 @@ def submit_run(
     profile = tools.catalog.get(request.target_service)
     number = new_id()
     beginning = begin(number) if begin else begin_anew(tools, request, dry_run=request.dry_run)
-    new = NewRun(
+    new = _new_run(tools, number, request, requester, profile, beginning)
+    if not _create(tools, new, request):  # the same key came twice in the same instant
+        same = _find_same(tools, request, requester)
+        assert same is not None
+        return same
+    hit("submit.after_commit")
+    run_queued(tools, new, began)
+    return number
+
+
+def _new_run(
+    tools: Toolbox, number: UUID, request: RunRequest, requester: str, profile: ServiceProfile, beginning: Beginning
+) -> NewRun:
+    return NewRun(
         id=number,
         kind=kind_of(request.instruction),
         instruction=request.instruction,
@@ -142,13 +156,6 @@ def submit_run(
         reason=request.reason,
         artifacts=beginning.artifacts,
     )
-    if not _create(tools, new, request):  # the same key came twice in the same instant
-        same = _find_same(tools, request, requester)
-        assert same is not None
-        return same
-    hit("submit.after_commit")
-    run_queued(tools, new, began)
-    return number
 
 
 def cancel_run(tools: Toolbox, run: UUID, person: str) -> None:
