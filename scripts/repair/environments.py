@@ -3,13 +3,15 @@ each tool."""
 
 from __future__ import annotations
 
-import ast
 import os
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from moonmind.workflows.orchestrator.package_index.pip_client import PipClient
+from moonmind.workflows.orchestrator.python_commands import uv_environment
 
 IMPORT_SECONDS = 90.0
 INSTALL_SECONDS = 600.0
@@ -44,19 +46,13 @@ def mirror_index(url: str) -> Index:
 
 
 def machine_index() -> Index:
-    """What pip is set up for on this machine, told to uv as well, which does not read pip's configuration."""
-    pip = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-    done = subprocess.run((sys.executable, "-m", "pip", "config", "list"), capture_output=True, text=True, check=False)
-    told = dict(line.partition("=")[::2] for line in done.stdout.splitlines() if "=" in line)
-    names = {"index-url": "UV_DEFAULT_INDEX", "extra-index-url": "UV_INDEX", "cert": "SSL_CERT_FILE"}
-    names["find-links"] = "UV_FIND_LINKS"
-    found = {"UV_INDEX_STRATEGY": "unsafe-best-match"}  # as pip weighs several indexes
-    for key, value in told.items():
-        if name := names.get(key.rpartition(".")[2]):
-            found[name] = " ".join(str(ast.literal_eval(value)).split())
-    if "UV_FIND_LINKS" in found:
-        found["UV_FIND_LINKS"] = found["UV_FIND_LINKS"].replace(" ", ",")
-    return Index({**pip, **found}, found.get("UV_DEFAULT_INDEX"))
+    """What pip is set up for on this machine, told to uv as the product tells it."""
+    pip = PipClient()
+    own = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    told = uv_environment(pip.configuration, os.environ)
+    main = next(iter(pip.indexes), "").rstrip("/")
+    projects = f"{main.removesuffix('simple')}pypi/" if main.endswith("/simple") else None
+    return Index({**own, **told}, told.get("UV_DEFAULT_INDEX"), projects)
 
 
 def plain_environment(index: Index) -> dict[str, str]:
