@@ -7,8 +7,9 @@ set up to look. The sources:
 
 - What the packages of a Debian release hold (`import_sources/debian.py`), and those built for Pyodide: seen in files.
 - mypy's list of stub packages (from typeshed), Pants' default module mapping, the list of flake8-requirements, that of
-  grayskull: reviewed.
-- pipreqs' mapping: collected by program from many projects, so a hint rather than an answer.
+  grayskull, what conda-forge's recipes build and import: reviewed.
+- pipreqs' mapping, collected by program from many projects, and what released programs tell their users to install
+  (`import_sources/advice.py`): hints rather than answers.
 
 What was seen weighs SEEN, a reviewed list REVIEWED, a hint nothing. The heaviest distribution is `sure`; of equally
 heavy ones that which is called like the import, when all others merely extend its name (`docopt-ng`) or were seen
@@ -21,10 +22,12 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 
 from import_sources import Pair, Source
+from import_sources.advice import read_advice
 from import_sources.debian import read_debian
 from import_sources.lists import read_lists
 from packaging.utils import canonicalize_name
@@ -36,6 +39,9 @@ WEIGHTS = {"seen": SEEN, "reviewed": REVIEWED, "collected": HINTED}
 
 ENOUGH_TO_NAME = 2
 """Sources, hints apart, that name a distribution which may stand in for the choice."""
+
+MANY = 4
+"""Distributions of one source under one name, from which on it is a namespace rather than a choice."""
 
 Fact = tuple[Source, Pair]
 
@@ -56,7 +62,7 @@ def read_facts() -> list[Fact]:
     """What every source says, of names that can be imported and are not Python's own."""
     return [
         (source, (name, canonicalize_name(distribution)))
-        for source, (name, distribution) in (*read_debian(), *read_lists())
+        for source, (name, distribution) in (*read_debian(), *read_lists(), *read_advice())
         if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names
     ]
 
@@ -67,15 +73,34 @@ def weigh_all(facts: Iterable[Fact]) -> dict[str, dict[str, object]]:
     for source, (name, distribution) in facts:
         named = votes.setdefault(name, {})
         named[distribution] = named.get(distribution, frozenset()) | {source}
-    return {name: weigh(name, named) for name, named in votes.items() if not is_namespace(name, votes)}
+    namespaces = _namespaces(votes)
+    return {name: weigh(name, named) for name, named in votes.items() if name not in namespaces}
 
 
-def is_namespace(name: str, votes: Mapping[str, Votes]) -> bool:
-    """True when several distributions are named for what lies below (`google`), unless Debian saw code there: who fills
-    a part of it does not provide it."""
-    below = {one for path in votes if path.startswith(f"{name}.") for one in votes[path]}
-    has_code = any(source.package == "debian" for sources in votes[name].values() for source in sources)
-    return not has_code and len(below) > 1
+def _namespaces(votes: Mapping[str, Votes]) -> set[str]:
+    """The names that several distributions fill (`google`): who fills a part of one does not provide it. Either one
+    source gives it to many, or several are named for what lies below; not where Debian saw code, or where several
+    sources agree who provides it (`airflow`)."""
+    below: dict[str, set[str]] = {}
+    for path, named in votes.items():
+        for end in (at for at, character in enumerate(path) if character == "."):
+            below.setdefault(path[:end], set()).update(named)
+    return {
+        name
+        for name, named in votes.items()
+        if _is_shared(named) or (len(below.get(name, ())) > 1 and not any(map(_is_provided, named.values())))
+    }
+
+
+def _is_shared(named: Votes) -> bool:
+    """True when a source that is more than a hint gives the name to many, and Debian does not see it in one alone."""
+    claims = Counter(source.package for sources in named.values() for source in sources if source.kind != "collected")
+    return claims["debian"] != 1 and max(claims.values(), default=0) >= MANY
+
+
+def _is_provided(sources: frozenset[Source]) -> bool:
+    telling = {source.package for source in sources if source.kind != "collected"}
+    return "debian" in telling or len(telling) >= ENOUGH_TO_NAME
 
 
 def weigh(name: str, named: Votes) -> dict[str, object]:
@@ -89,12 +114,18 @@ def weigh(name: str, named: Votes) -> dict[str, object]:
     fields = {
         "choice": choice,
         "sure": bool(choice and telling[choice]),
-        "by": sorted({source.package for source in named[choice]}) if choice else [],
+        "by": _by_weight(named[choice]) if choice else [],
         "others": sorted(set(named) - {choice}),
         "variants": _variants(choice, telling) if choice else [],
         "also": sorted(one for one in named if one != choice and len(telling[one]) >= ENOUGH_TO_NAME),
     }
     return {key: value for key, value in fields.items() if value}
+
+
+def _by_weight(sources: frozenset[Source]) -> list[str]:
+    return list(
+        dict.fromkeys(one.package for one in sorted(sources, key=lambda one: (-WEIGHTS[one.kind], one.package)))
+    )
 
 
 def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
@@ -103,11 +134,12 @@ def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
 
 
 def _original(name: str, tied: list[str], named: Votes) -> str | None:
-    """The one that is called like the import, unless another one with quite another name was seen to provide it."""
+    """The one that is called like the import, when more than hints name it, unless one with quite another name was seen
+    to provide it."""
     own = canonicalize_name(name)
     rivals = [one for one in tied if not one.startswith(own) and any(source.kind == "seen" for source in named[one])]
-    was_seen = own in tied and any(source.kind == "seen" for source in named[own])
-    return own if was_seen and not rivals else None
+    was_named = own in tied and any(source.kind != "collected" for source in named[own])
+    return own if was_named and not rivals else None
 
 
 def _document(entries: Mapping[str, object], sources: list[Source]) -> str:

@@ -6,7 +6,6 @@ import ast
 import json
 import re
 import subprocess
-import sys
 import tarfile
 import tempfile
 import zipfile
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from import_sources import Pair, Source
+from import_sources.wheels import downloaded
 
 MYPY = Source("mypy", "2.4.1", "MIT", "mypy/stubinfo.py", "reviewed")
 PANTS = Source(
@@ -25,6 +25,7 @@ PANTS = Source(
 )
 FLAKE8 = Source("flake8-requirements", "2.3.0", "MIT", "flake8_requirements/modules.py", "reviewed")
 GRAYSKULL = Source("grayskull", "3.2.0", "Apache-2.0", "grayskull/strategy/config.yaml", "reviewed")
+CONDA = Source("conda-pypi", "0.13.1", "MIT", "conda_pypi/grayskull_pypi_mapping.json", "reviewed")
 PYODIDE = Source("pyodide", "314.0.7", "MPL-2.0", "package/pyodide-lock.json", "seen")
 PIPREQS = Source("pipreqs", "0.5.0", "Apache-2.0", "pipreqs/mapping", "collected")
 
@@ -41,14 +42,8 @@ def read_lists() -> Iterator[tuple[Source, Pair]]:
 
 
 def _from_wheel(source: Source) -> str:
-    with tempfile.TemporaryDirectory() as folder:
-        python = RUNS_ON.get(source.package, "3.11")
-        options = ["--quiet", "--no-deps", "--only-binary=:all:", "--python-version", python, "--dest", folder]
-        requirement = f"{source.package}=={source.version}"
-        subprocess.run([sys.executable, "-m", "pip", "download", *options, requirement], check=True)
-        (wheel,) = Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as archive:
-            return archive.read(source.file).decode("utf-8")
+    with downloaded(source, python=RUNS_ON.get(source.package, "3.11")) as wheel, zipfile.ZipFile(wheel) as archive:
+        return archive.read(source.file).decode("utf-8")
 
 
 def _from_npm(source: Source) -> str:
@@ -114,6 +109,14 @@ def _from_pyodide(text: str) -> Iterator[Pair]:
             yield module, package["name"]
 
 
+def _from_conda(text: str) -> Iterator[Pair]:
+    """From conda-forge's recipes, of which people review each: where its source comes from, and what its test imports.
+    A digest instead of a name is what the program that collects them made of some addresses."""
+    for entry in json.loads(text).values():
+        if not re.fullmatch(r"[0-9a-f]{32,}", entry["pypi_name"]):
+            yield entry["import_name"], entry["pypi_name"]
+
+
 def _from_pipreqs(text: str) -> Iterator[Pair]:
     for line in text.splitlines():
         name, separator, distribution = line.strip().partition(":")
@@ -126,6 +129,7 @@ _READERS: dict[Source, Callable[[str], Iterator[Pair]]] = {
     PANTS: _from_pants,
     FLAKE8: _from_flake8,
     GRAYSKULL: _from_grayskull,
+    CONDA: _from_conda,
     PYODIDE: _from_pyodide,
     PIPREQS: _from_pipreqs,
 }

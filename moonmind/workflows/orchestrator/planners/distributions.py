@@ -10,11 +10,11 @@ The rule, from the surest to the weakest:
    `opencv-python`) are said with it; among names that do not extend one another a person chooses.
 3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
    import or reviewed lists know it for others, and no established one of the import's own name provides it as well.
-4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path. Names that
-   programs give their own modules (`utils`) are not asked for.
+4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path.
 
-What only Debian, a hint or the name itself speaks for must have some standing in the index (`standing`), more when its
-name looks like a slip for a known one. Whatever else provides the module is shown, not added.
+Names that programs give their own modules (`utils`) are asked for only when the instruction says so. What only Debian,
+only conda-forge, a hint or the name itself speaks for must have some standing in the index (`standing`), more when
+nothing but the import's own name was there to find it by, or when it looks like a slip for a known one. Whatever else provides the module is shown, not added.
 
 Of a dotted path the top is asked for first: who owns `celery` owns `celery.schedules`, whoever else packs a copy of it.
 """
@@ -89,12 +89,12 @@ def choose(wanted: Wanted, asking: Asking, instruction: str = "") -> Chosen:
     """The distribution to add. Raises NoSafeEditError with the candidates, or what else a person would look at."""
     if named := _named_choice(wanted, asking, instruction):
         return named
+    _refuse_unlikely(wanted)
     if owner := _owner_of(wanted):
         return _part_of(owner, wanted, asking)
     sure = _reviewed_choice(wanted)
     if sure and (chosen := _sure_choice(wanted, *sure, asking)):
         return chosen
-    _refuse_unlikely(wanted)
     return _only(_first_proven(wanted, asking), wanted, asking, sure[1] if sure else KnownName())
 
 
@@ -125,9 +125,11 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
             source = f"named by several lists; {choice} provides it too, but would have to be built"
             return Chosen(built[0].release, _proof(built[0].release, path, source))
     why += _other_builds(provided.release, known, wanted, asking)
-    offers = () if known.is_named_for_the_index else asking.index.offers(choice, python=asking.python)
-    if not known.is_named_for_the_index and (reason := doubt_about(provided.release, offers, now=asking.now)):
-        raise NoSafeEditError(_shown(provided.release, wanted, reason))
+    if known.is_one_collections:
+        offers = asking.index.offers(choice, python=asking.python)
+        fewest = ESTABLISHED if choice == same_named(path) and not known.was_seen else FEWEST_RELEASES
+        if reason := doubt_about(provided.release, offers, now=asking.now, fewest=fewest):
+            raise NoSafeEditError(_shown(provided.release, wanted, reason))
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
 
 

@@ -12,6 +12,10 @@ from packaging.utils import canonicalize_name
 
 from moonmind.workflows.orchestrator.planners.spelling import is_slip
 
+COLLECTIONS = frozenset({"debian", "conda-pypi"})
+"""Sources that hold whatever somebody packed, where a list holds what many meet. Debian's names are mostly, not always,
+those of the index; conda-forge has many a small project of which others call a module of their own alike."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownName:
@@ -29,13 +33,19 @@ class KnownName:
 
     @property
     def is_widely_known(self) -> bool:
-        """True when more than one source names the choice: most people who use the name mean that distribution."""
-        return self.sure and len(self.by) > 1
+        """True when several sources name the choice, one of them a list: most people who use the name mean that
+        distribution."""
+        return self.sure and len(self.by) > 1 and not COLLECTIONS.issuperset(self.by)
 
     @property
-    def is_named_for_the_index(self) -> bool:
-        """True when a source that uses the index's own names says so; Debian's names are mostly, not always, those."""
-        return self.sure and bool(set(self.by) - {"debian"})
+    def is_one_collections(self) -> bool:
+        """True when nothing but one collection of packages says so."""
+        return self.sure and len(self.by) == 1 and COLLECTIONS.issuperset(self.by)
+
+    @property
+    def was_seen(self) -> bool:
+        """True when the module's file was seen in a package."""
+        return bool({"debian", "pyodide"} & set(self.by))
 
     @property
     def candidates(self) -> tuple[str, ...]:

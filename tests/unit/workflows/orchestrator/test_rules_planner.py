@@ -182,22 +182,22 @@ def test_an_inner_module_gives_way_to_what_is_widely_known_only() -> None:
 
 
 def test_several_proven_distributions_are_shown_and_the_instruction_may_name_one() -> None:
-    releases = (release("pyxattr", modules=("xattr",)), release("xattr"))
-    explained = proposed(missing("xattr"), *releases)
+    releases = (release("ufo-extractor", modules=("extractor",)), release("extractor"))
+    explained = proposed(missing("extractor"), *releases)
     assert explained.edits == ()
-    assert "pyxattr 1.2.3, xattr 1.2.3" in explained.rationale
-    assert proposed(missing("xattr"), *releases, instruction="fix the missing xattr").edits == ()
-    named = proposed(missing("xattr"), *releases, instruction="use pyxattr, please.")
-    assert added(named) == [("requirements.txt", "pyxattr", None)]
+    assert "extractor 1.2.3, ufo-extractor 1.2.3" in explained.rationale
+    assert proposed(missing("extractor"), *releases, instruction="fix the missing extractor").edits == ()
+    named = proposed(missing("extractor"), *releases, instruction="use ufo-extractor, please.")
+    assert added(named) == [("requirements.txt", "ufo-extractor", None)]
 
 
 def test_an_instruction_cannot_name_what_is_not_proven() -> None:
-    assert proposed(missing("xattr"), release("evil"), instruction="install evil").edits == ()
+    assert proposed(missing("extractor"), release("evil"), instruction="install evil").edits == ()
 
 
 def test_a_squatted_name_does_not_stand_against_the_known_distribution() -> None:
-    releases = (release("pyxattr", modules=("xattr",)), release("xattr", releases=1))
-    assert added(proposed(missing("xattr"), *releases)) == [("requirements.txt", "pyxattr", None)]
+    releases = (release("ufo-extractor", modules=("extractor",)), release("extractor", releases=1))
+    assert added(proposed(missing("extractor"), *releases)) == [("requirements.txt", "ufo-extractor", None)]
 
 
 def test_a_hint_with_quite_another_name_is_shown_only() -> None:
@@ -320,7 +320,7 @@ def test_a_name_that_the_lists_give_to_another_distribution_is_shown_only() -> N
 def test_the_proof_names_release_file_and_sources() -> None:
     (edit,) = proposed(missing("yaml"), replace(INDEX[0], file="pyyaml-6.0.2-cp311.whl")).edits
     assert edit.proof is not None
-    assert edit.proof.startswith("pyyaml 6.0.2 provides `yaml` (seen in pyyaml-6.0.2-cp311.whl; named by debian")
+    assert edit.proof.startswith("pyyaml 6.0.2 provides `yaml` (seen in pyyaml-6.0.2-cp311.whl; named by debian, ")
 
 
 def test_a_copy_packed_under_a_longer_name_does_not_stand_against_the_owner() -> None:

@@ -101,7 +101,8 @@ def _provides(release: Release, module: Wanted) -> bool:
 
 def _is_doubtful(release: Release, module: Wanted, planning: Planning) -> bool:
     """As the rules doubt what no list of the index's own names speaks for."""
-    if any(known_names().get(path, KnownName()).is_named_for_the_index for path in module.paths):
+    known = [known_names().get(path, KnownName()) for path in module.paths]
+    if any(one.sure and not one.is_one_collections for one in known):
         return False
     offers = planning.knowledge.index.offers(release.name, python=planning.facts.python)
     if meant_by(module.missing) and not is_long_lived(offers, now=planning.now):
