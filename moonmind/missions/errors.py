@@ -1,0 +1,38 @@
+"""What goes wrong, in words that say what to do. Each has a code for programs, which never changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+REFUSED = 1
+"""Exit code: the question was understood and the answer is no, or it could not be done."""
+USAGE = 2
+"""Exit code: the command line is wrong, or the mission is not found or ambiguous."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a core returns instead of a decision. `details`: further keys of the JSON document."""
+
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class MissionError(Exception):
+    """Ends a command: nothing was changed. `exit_code` as above."""
+
+    def __init__(
+        self, code: str, message: str, *, exit_code: int = REFUSED, details: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code, self.exit_code, self.details = code, exit_code, dict(details or {})
+
+
+class RefusedError(MissionError):
+    """A core's refusal, on its way to the command line."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.code, refusal.message, details=refusal.details)
