@@ -39,7 +39,7 @@ def close_pairs(owned: Mapping[str, Sequence[str]]) -> Iterator[tuple[tuple[str,
     What a file's path begins with is known up to the first wildcard, so one's beginning is the start of the other's;
     sorted, such patterns stand together. Ten thousand patterns are not compared each with each.
     """
-    rows = sorted((_beginning(pattern), wp_id, pattern) for wp_id, patterns in owned.items() for pattern in patterns)
+    rows = sorted({(_beginning(pattern), wp_id, pattern) for wp_id, patterns in owned.items() for pattern in patterns})
     for index, (start, wp_id, pattern) in enumerate(rows):
         for following in range(index + 1, len(rows)):
             other_start, other_id, other = rows[following]
