@@ -9,7 +9,7 @@ from typing import Any
 from moonmind.missions import finalize, front_matter, specification
 from moonmind.missions.board import Board, read_board
 from moonmind.missions.commands.session import Session, open_session
-from moonmind.missions.errors import RefusedError, Refusal
+from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.finalize import FinalizePlan
 from moonmind.missions.ports import Ports
 
