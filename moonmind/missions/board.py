@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Never
 
 from moonmind.missions import reducer
+from moonmind.missions.documents.front_matter import parse_front_matter
+from moonmind.missions.documents.packages import FrontMatter
+from moonmind.missions.documents.tasks_document import Section, Subtask, parse_tasks
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, parse_log
-from moonmind.missions.front_matter import parse_front_matter
 from moonmind.missions.meta import Meta
-from moonmind.missions.packages import FrontMatter
 from moonmind.missions.ports import FsReader
 from moonmind.missions.snapshot import PackageState, Snapshot
-from moonmind.missions.tasks_document import Section, Subtask, parse_tasks
 
 MAX_PACKAGES = 1000
 """Of one mission: people lose sight of far fewer."""

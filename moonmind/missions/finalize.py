@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from moonmind.missions import graph, ownership
 from moonmind.missions.board import Board
+from moonmind.missions.documents.tasks_document import Section
 from moonmind.missions.errors import Refusal
-from moonmind.missions.tasks_document import Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

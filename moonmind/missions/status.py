@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from moonmind.missions.board import Board, Package
+from moonmind.missions.documents.tasks_document import Section
 from moonmind.missions.lanes import LANES, WEIGHTS, Lane
 from moonmind.missions.snapshot import PackageState
-from moonmind.missions.tasks_document import Section
 
 FINISHED: tuple[Lane, ...] = ("approved", "done")
 """What others wait for may go on from here."""

@@ -9,10 +9,10 @@ from itertools import chain
 
 from moonmind.missions import graph
 from moonmind.missions.board import Board
-from moonmind.missions.moves import ReviewFile
-from moonmind.missions.packages import FrontMatter
-from moonmind.missions.reviews import cycle_name
-from moonmind.missions.tasks_document import Section
+from moonmind.missions.documents.packages import FrontMatter
+from moonmind.missions.documents.reviews import cycle_name
+from moonmind.missions.documents.tasks_document import Section
+from moonmind.missions.transition.moves import ReviewFile
 from moonmind.missions.way import find_breaks, find_oddities
 
 MARK = "moonmind tasks mark-status ID… --status"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from moonmind.missions.board import Board, Package
+from moonmind.missions.documents.packages import FrontMatter
+from moonmind.missions.documents.tasks_document import Section, Subtask
 from moonmind.missions.events import Event
 from moonmind.missions.ids import make_ulid
 from moonmind.missions.lanes import Lane
 from moonmind.missions.meta import Meta
-from moonmind.missions.packages import FrontMatter
 from moonmind.missions.reducer import reduce_events
-from moonmind.missions.tasks_document import Section, Subtask
 
 MISSION_ID = make_ulid(1, 1)
 SLUG = "007-night-shift"

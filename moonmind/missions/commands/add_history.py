@@ -5,8 +5,8 @@ from __future__ import annotations
 from moonmind.missions.board import read_board
 from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import find_package, package_edit, path_in_repository
+from moonmind.missions.documents.packages import HistoryEntry
 from moonmind.missions.errors import USAGE, MissionError
-from moonmind.missions.packages import HistoryEntry
 from moonmind.missions.ports import Ports
 
 

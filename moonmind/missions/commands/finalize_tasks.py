@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from moonmind.missions import finalize, front_matter, specification
+from moonmind.missions import finalize
 from moonmind.missions.board import Board, read_board
 from moonmind.missions.commands.session import Session, open_session
+from moonmind.missions.documents import front_matter, specification
 from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.finalize import FinalizePlan
 from moonmind.missions.ports import Ports

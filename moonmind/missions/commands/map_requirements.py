@@ -9,10 +9,10 @@ from moonmind.missions import requirements
 from moonmind.missions.board import Board, read_board
 from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import Change, find_policy, package_edit
+from moonmind.missions.documents.specification import requirement_ids
 from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.ports import Edit, FsReader, Ports
 from moonmind.missions.requirements import MappingRequest, RequirementMap
-from moonmind.missions.specification import requirement_ids
 
 
 def _do_map_requirements(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from moonmind.missions import tasks_document
 from moonmind.missions.board import Board, Package, read_board
 from moonmind.missions.commands.marks import (
     Mark,
@@ -17,12 +16,13 @@ from moonmind.missions.commands.marks import (
 from moonmind.missions.commands.moment import make_events
 from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import find_actor, find_package, find_policy, reduce_with, total_edit
+from moonmind.missions.documents import tasks_document
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, Evidence, SubtaskStatus
-from moonmind.missions.moves import Hop
 from moonmind.missions.placement import Policy
 from moonmind.missions.ports import Ports, Render
 from moonmind.missions.snapshot import encode_snapshot
+from moonmind.missions.transition.moves import Hop
 
 TASKS = "tasks.md"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from moonmind.missions.board import Board
+from moonmind.missions.documents.tasks_document import Subtask
 from moonmind.missions.events import SubtaskStatus
 from moonmind.missions.snapshot import Snapshot
-from moonmind.missions.tasks_document import Subtask
 
 Outcome = Literal["updated", "already_satisfied", "not_found"]
 

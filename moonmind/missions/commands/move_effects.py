@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from moonmind.missions import reviews
 from moonmind.missions.board import Board, Package
 from moonmind.missions.commands.moment import make_events
 from moonmind.missions.commands.writing import package_edit, reduce_with
+from moonmind.missions.documents import reviews
+from moonmind.missions.documents.packages import FrontMatter, HistoryEntry
 from moonmind.missions.events import Event
-from moonmind.missions.moves import Move, MoveFacts, MoveRequest
-from moonmind.missions.packages import FrontMatter, HistoryEntry
 from moonmind.missions.ports import Edit, FsReader, Ports
 from moonmind.missions.snapshot import encode_snapshot
+from moonmind.missions.transition.moves import Move, MoveFacts, MoveRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from moonmind.missions import front_matter, reducer
+from moonmind.missions import reducer
 from moonmind.missions.board import Board, Package
+from moonmind.missions.documents import front_matter
+from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event
 from moonmind.missions.meta import Meta
-from moonmind.missions.packages import FrontMatter
 from moonmind.missions.placement import Branches, Policy, Writer, decide_policy
 from moonmind.missions.ports import Edit, FsReader, GitOps
 from moonmind.missions.snapshot import Snapshot

@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moonmind.missions.board import Board, Package
+from moonmind.missions.documents.packages import FrontMatter
+from moonmind.missions.documents.tasks_document import Section, Subtask
 from moonmind.missions.errors import Refusal
 from moonmind.missions.finalize import FinalizePlan, decide_finalize
 from moonmind.missions.lanes import Lane
 from moonmind.missions.meta import Meta
 from moonmind.missions.ownership import close_pairs, may_share
-from moonmind.missions.packages import FrontMatter
 from moonmind.missions.snapshot import PackageState, Snapshot
-from moonmind.missions.tasks_document import Section, Subtask
 
 META = Meta(
     mission_id="01JD6V0000000000000000000A",

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from moonmind.missions.documents.front_matter import parse_front_matter, set_fields
+from moonmind.missions.documents.packages import FrontMatter, HistoryEntry
 from moonmind.missions.errors import MissionError
-from moonmind.missions.front_matter import parse_front_matter, set_fields
-from moonmind.missions.packages import FrontMatter, HistoryEntry
 
 HEAD = b"---\nwork_package_id: WP01\ntitle: Parser\n"
 PLAIN = HEAD + b"---\n# Parser\n"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from moonmind.missions.board import Board, Package
+from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.errors import REFUSED, USAGE, Refusal, RefusedError
 from moonmind.missions.meta import Meta
-from moonmind.missions.packages import FrontMatter
 from moonmind.missions.requirements import MappingRequest, RequirementMap, decide_mapping
 from moonmind.missions.snapshot import Snapshot
 

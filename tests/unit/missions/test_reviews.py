@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moonmind.missions.documents.reviews import cycle_name, encode_review, latest_cycle, parse_review
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Verdict
-from moonmind.missions.reviews import cycle_name, encode_review, latest_cycle, parse_review
 
 AT = "2026-11-21T09:30:00.000000Z"
 REJECTED = encode_review(cycle=3, verdict="rejected", reviewer="ann: lead", at=AT, text="Handle\n---\nempty files")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from moonmind.missions.documents.specification import requirement_ids
 from moonmind.missions.errors import MissionError
-from moonmind.missions.specification import requirement_ids
 
 
 def test_ids_come_upper_cased_in_order_and_once() -> None:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from moonmind.missions.documents.tasks_document import Section, Subtask, parse_tasks, set_subtasks
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import SubtaskStatus
-from moonmind.missions.tasks_document import Section, Subtask, parse_tasks, set_subtasks
 
 TASKS = """# Tasks: Night shift
 

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from moonmind.missions.board import Board, Package
+from moonmind.missions.documents.packages import FrontMatter
+from moonmind.missions.documents.tasks_document import Section, Subtask
 from moonmind.missions.events import Event, Evidence, ReviewResult, SubtaskStatus
 from moonmind.missions.ids import make_ulid
 from moonmind.missions.lanes import EDGES, Lane
 from moonmind.missions.meta import Meta
-from moonmind.missions.moves import ReviewFile
-from moonmind.missions.packages import FrontMatter
 from moonmind.missions.reducer import reduce_events
-from moonmind.missions.tasks_document import Section, Subtask
+from moonmind.missions.transition.moves import ReviewFile
 from moonmind.missions.workflow import Validity, decide_validity
 
 META = Meta(

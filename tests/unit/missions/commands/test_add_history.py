@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from moonmind.missions.commands.add_history import _do_add_history
+from moonmind.missions.documents.front_matter import parse_front_matter
+from moonmind.missions.documents.packages import HistoryEntry
 from moonmind.missions.errors import MissionError
-from moonmind.missions.front_matter import parse_front_matter
-from moonmind.missions.packages import HistoryEntry
 from tests.unit.missions.commands.desk import NOW, PARSER, SLUG, Desk, coordination
 
 

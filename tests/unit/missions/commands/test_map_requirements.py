@@ -8,8 +8,8 @@ import pytest
 
 from moonmind.missions import requirements
 from moonmind.missions.commands.map_requirements import _do_map_requirements
+from moonmind.missions.documents.front_matter import parse_front_matter
 from moonmind.missions.errors import USAGE, MissionError, Refusal
-from moonmind.missions.front_matter import parse_front_matter
 from moonmind.missions.requirements import MappingRequest, RequirementMap
 from tests.unit.missions.commands.desk import PACKAGES, PARSER, REPORT, SLUG, Desk, coordination
 

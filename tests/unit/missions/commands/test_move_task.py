@@ -10,15 +10,15 @@ import pytest
 
 from moonmind.missions import transition
 from moonmind.missions.commands.move_task import _do_move_task
+from moonmind.missions.documents.front_matter import parse_front_matter
+from moonmind.missions.documents.packages import FrontMatter, HistoryEntry
 from moonmind.missions.errors import MissionError, Refusal
 from moonmind.missions.events import Evidence, ReviewResult, parse_log
-from moonmind.missions.front_matter import parse_front_matter
 from moonmind.missions.lanes import Lane
-from moonmind.missions.moves import Hop, Move, MoveFacts, MoveRequest
-from moonmind.missions.packages import FrontMatter, HistoryEntry
 from moonmind.missions.ports import Edit, Written
 from moonmind.missions.reducer import reduce_events
 from moonmind.missions.snapshot import encode_snapshot
+from moonmind.missions.transition.moves import Hop, Move, MoveFacts, MoveRequest
 from tests.fakes.missions import FakeRouter
 from tests.unit.missions.commands.desk import (
     MAIN,

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Never
 
+from moonmind.missions.documents.markdown import decode_text, lines_outside_fences
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import SubtaskStatus
 from moonmind.missions.ids import SUBTASK, WORK_PACKAGE
-from moonmind.missions.markdown import decode_text, lines_outside_fences
 
 SubtaskFormat = Literal["checkbox", "table"]
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import msgspec
 
+from moonmind.missions.documents.front_matter import read_keys
+from moonmind.missions.documents.front_matter_yaml import write_inline
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Moment, Verdict
-from moonmind.missions.front_matter import read_keys
-from moonmind.missions.front_matter_yaml import write_inline
 
 _NAME = re.compile(r"review-cycle-([1-9]\d{0,5})\.md")
 

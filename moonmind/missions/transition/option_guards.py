@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moonmind.missions.errors import Refusal
-from moonmind.missions.move_case import MoveCase, refuse
+from moonmind.missions.transition.move_case import MoveCase, refuse
 
 
 def self_review_flags(case: MoveCase) -> Refusal | None:

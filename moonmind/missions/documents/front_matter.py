@@ -8,9 +8,9 @@ from typing import Never
 
 import msgspec
 
+from moonmind.missions.documents.front_matter_yaml import BrokenYamlError, Entry, read_entries, write_inline
+from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.errors import MissionError
-from moonmind.missions.front_matter_yaml import BrokenYamlError, Entry, read_entries, write_inline
-from moonmind.missions.packages import FrontMatter
 
 MAX_BYTES = 64 * 1024
 """A front matter is read at every command; more than this is no list of keys."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from moonmind.missions.errors import Refusal
 from moonmind.missions.lanes import EDGES, Guard, Lane
-from moonmind.missions.move_case import MoveCase, Step, refuse
-from moonmind.missions.review_guards import feedback_required
+from moonmind.missions.transition.move_case import MoveCase, Step, refuse
+from moonmind.missions.transition.review_guards import feedback_required
 
 
 def table_refusal(case: MoveCase) -> Refusal | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from moonmind.missions.markdown import decode_text, lines_outside_fences
+from moonmind.missions.documents.markdown import decode_text, lines_outside_fences
 
 _ID = re.compile(r"(?<![\w-])(?:FR|NFR|C)-\d{1,5}(?!\w)", re.IGNORECASE)
 

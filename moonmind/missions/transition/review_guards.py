@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from moonmind.missions.errors import Refusal
-from moonmind.missions.move_case import APPROVING, ENDING, REVIEWED, MoveCase, refuse
+from moonmind.missions.transition.move_case import APPROVING, ENDING, REVIEWED, MoveCase, refuse
 
 
 def flags_are_used(case: MoveCase) -> Refusal | None:

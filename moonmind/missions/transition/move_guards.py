@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from moonmind.missions import option_guards, review_guards, work_guards
 from moonmind.missions.errors import Refusal
-from moonmind.missions.move_case import MoveCase
+from moonmind.missions.transition import option_guards, review_guards, work_guards
+from moonmind.missions.transition.move_case import MoveCase
 
 Guard = Callable[[MoveCase], Refusal | None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moonmind.missions.errors import Refusal
-from moonmind.missions.move_case import APPROVING, HANDED_OVER, REVIEWED, MoveCase, refuse
+from moonmind.missions.transition.move_case import APPROVING, HANDED_OVER, REVIEWED, MoveCase, refuse
 
 _SHOWN = 5
 """Names in a message; the JSON document has them all."""

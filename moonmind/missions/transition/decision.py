@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import get_args
 
 from moonmind.missions.errors import Refusal
-from moonmind.missions.hops import make_hops
 from moonmind.missions.lanes import Lane
-from moonmind.missions.move_case import MoveCase, Step, make_case
-from moonmind.missions.move_guards import GUARDS, OPTIONS, first_refusal
-from moonmind.missions.moves import Move, MoveFacts, MoveName, MoveRequest, RefusalCode
-from moonmind.missions.table_guards import table_refusal
+from moonmind.missions.transition.hops import make_hops
+from moonmind.missions.transition.move_case import MoveCase, Step, make_case
+from moonmind.missions.transition.move_guards import GUARDS, OPTIONS, first_refusal
+from moonmind.missions.transition.moves import Move, MoveFacts, MoveName, MoveRequest, RefusalCode
+from moonmind.missions.transition.table_guards import table_refusal
 
 ARMS: tuple[str, ...] = (*get_args(MoveName), *get_args(RefusalCode))
 """Every answer that the core can come to, by `Move.name` or `Refusal.code`."""
