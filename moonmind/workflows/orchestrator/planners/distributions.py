@@ -8,13 +8,15 @@ The rule, from the surest to the weakest:
    sources name comes built and provides it too, that one is taken (`psycopg2-binary`). When the sources themselves name
    several together, the plain name is the project's own first choice, and its other builds (`opencv-python-headless` of
    `opencv-python`) are said with it; among names that do not extend one another a person chooses.
-3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
-   import or reviewed lists know it for others, and no established one of the import's own name provides it as well.
+3. A collected hint (pipreqs, the advice of released programs) names one: it is taken when it provides the whole dotted
+   path, its name resembles the import or reviewed lists know it for others, and no established one of the import's own
+   name provides it as well.
 4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path.
 
 Names that programs give their own modules (`utils`) are asked for only when the instruction says so. What only Debian,
 only conda-forge, a hint or the name itself speaks for must have some standing in the index (`standing`), more when
-nothing but the import's own name was there to find it by, or when it looks like a slip for a known one. Whatever else provides the module is shown, not added.
+nothing but the import's own name was there to find it by, or when it looks like a slip for a known one. Whatever else
+provides the module is shown, not added.
 
 Of a dotted path the top is asked for first: who owns `celery` owns `celery.schedules`, whoever else packs a copy of it.
 """

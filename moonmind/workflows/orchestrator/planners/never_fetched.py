@@ -24,8 +24,9 @@ def known_name(module: str) -> KnownName:
 def is_known_elsewhere(needed: Wanted, own: OwnModules, project: Project, importer: str | None) -> bool:
     """Whether a known distribution is meant although a module further inside the service has the name.
 
-    A widely known one is. Of one that only collections of packages name: when the inner module is the file that imports (`celery.py`
-    that takes from `celery`), or does not define what is taken, or lies in another folder than the importing file.
+    A widely known one is. Of one that only collections of packages name: when the inner module is the file that imports
+    (`celery.py` that takes from `celery`), or does not define what is taken, or lies in another folder than the
+    importing file.
     """
     known = known_name(needed.missing)
     inner = own.inner.get(needed.missing.partition(".")[0])
