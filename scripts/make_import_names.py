@@ -136,16 +136,15 @@ def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
 
 def _original(name: str, tied: list[str], named: Votes) -> str | None:
     """The one that is called like the import, when more than hints name it, unless one with quite another name was seen
-    to provide it, or one is used and it is not."""
-    own = canonicalize_name(name)
+    to provide it, or one is used and it is not. Debian's name for something gives way to the one that is used."""
     kinds = {one: {source.kind for source in named[one]} for one in tied}
-    rivals = [
-        one
-        for one in set(tied) - {own}
-        if ("seen" in kinds[one] and not one.startswith(own))
-        or ("used" in kinds[one] and "used" not in kinds.get(own, ()))
-    ]
-    return own if kinds.get(own, {"collected"}) - {"collected"} and not rivals else None
+    used = [one for one in tied if "used" in kinds[one]]
+    if len(used) == 1 and all({source.package for source in named[one]} == {"debian"} for one in set(tied) - set(used)):
+        return used[0]
+    own = canonicalize_name(name)
+    rivals = [one for one in tied if one != own and "seen" in kinds[one] and not one.startswith(own)]
+    was_named = bool(kinds.get(own, {"collected"}) - {"collected"})
+    return own if was_named and not rivals and (own in used or not used) else None
 
 
 def _document(entries: Mapping[str, object], sources: list[Source]) -> str:

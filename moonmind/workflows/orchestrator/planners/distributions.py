@@ -97,7 +97,7 @@ def choose(wanted: Wanted, asking: Asking, instruction: str = "") -> Chosen:
     sure = _reviewed_choice(wanted)
     if sure and (chosen := _sure_choice(wanted, *sure, asking)):
         return chosen
-    return _only(_first_proven(wanted, asking), wanted, asking, sure[1] if sure else KnownName())
+    return _only(_first_proven(wanted, asking), wanted, asking, sure[1] if sure else _hinted(wanted))
 
 
 def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | None:
@@ -208,6 +208,11 @@ def _reviewed_choice(wanted: Wanted) -> tuple[str, KnownName] | None:
     return next(((path, known[path]) for path in wanted.paths if path in known and known[path].sure), None)
 
 
+def _hinted(wanted: Wanted) -> KnownName:
+    known = known_names()
+    return next((known[path] for path in wanted.paths if path in known), KnownName())
+
+
 def _refuse_unlikely(wanted: Wanted) -> None:
     top = wanted.missing.partition(".")[0]
     if top in BY_CUSTOM:
@@ -239,7 +244,7 @@ def _nothing_found(wanted: Wanted) -> str:
 
 
 def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -> str | None:
-    if known.choice and canonicalize_name(release.name) not in known.candidates:
+    if known.sure and canonicalize_name(release.name) not in known.candidates:
         return f"the lists name {known.choice} for it"
     if not _resembles(release.name, wanted.module) and not _is_hinted_and_reviewed(release, known):
         return "nobody has reviewed it and its name is quite another"

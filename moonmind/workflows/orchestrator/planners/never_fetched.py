@@ -50,7 +50,7 @@ def refuse_own_and_standard(needed: Wanted, own: OwnModules, project: Project, i
         )
     if reason := explain_standard(module):
         raise NoSafeEditError(reason)
-    if not known.sure and (meant := own.meant(module)):
+    if not known.is_widely_known and (meant := own.meant(module)):
         raise NoSafeEditError(f"`{module}` looks like a misspelling of the service's own `{meant}`: correct the import")
     if not known.sure and (meant := standard_name_meant(module)):
         raise NoSafeEditError(

@@ -94,6 +94,39 @@ def test_equally_heavy_ones_are_no_choice_unless_one_has_the_name_and_the_others
     assert entry(make, "statsd", seen="statsd", reviewed="py-statsd py-statsd")["choice"] == "statsd"
 
 
+def test_of_what_debian_calls_otherwise_the_one_that_is_used_is_meant(make: ModuleType) -> None:
+    debian = make.Source("debian", "1", "free", "a file", "seen")
+    used, listed = (make.Source(kind, "1", "free", "a file", kind) for kind in ("used", "reviewed"))
+    facts = [(debian, ("faiss", "faiss")), (used, ("faiss", "faiss-cpu"))]
+    assert make.weigh_all(facts)["faiss"]["choice"] == "faiss-cpu"
+    facts = [(debian, ("hay", "django-hay")), (listed, ("hay", "django-hay")), (used, ("hay", "hay-ai"))]
+    assert make.weigh_all([*facts, (listed, ("hay", "hay-ai"))])["hay"] == {"others": ["django-hay", "hay-ai"]}
+
+
+def test_the_most_used_of_several_is_meant_and_what_lies_beside_its_own_modules_is_not(sources: ModuleType) -> None:
+    most_used = import_module("import_sources.most_used")
+    rows = [
+        ("bar", "bar-two", 5000),
+        ("bar", "bar", 400),
+        ("vtk", "vtk", 90),
+        ("vtkmodules", "vtk", 90),
+        ("web", "mesh", 80),
+        ("mesh", "mesh", 80),
+        *(("cloud", f"cloud-{part}", 50) for part in "abcd"),
+        ("near", "near", 50),
+        ("near", "near-by", 40),
+    ]
+    told = {
+        ("bar", "bar-two"),
+        ("vtk", "vtk"),
+        ("vtkmodules", "vtk"),
+        ("mesh", "mesh"),
+        ("near", "near"),
+        ("near", "near-by"),
+    }
+    assert set(most_used.meant(rows)) == told
+
+
 def test_what_several_sources_name_besides_may_stand_in(make: ModuleType) -> None:
     assert entry(make, "pg", seen="pg", reviewed="pg-binary pg-binary")["also"] == ["pg-binary"]
     assert "also" not in entry(make, "pg", seen="pg", reviewed="pg-binary")

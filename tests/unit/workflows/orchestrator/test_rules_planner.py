@@ -203,9 +203,16 @@ def test_a_squatted_name_does_not_stand_against_the_known_distribution() -> None
 
 
 def test_a_hint_with_quite_another_name_is_shown_only() -> None:
-    proposal = proposed(missing("atom"), release("gdata", modules=("atom", "gdata")))
+    """pipreqs knows one program that has a module of that name."""
+    proposal = proposed(missing("activehomed"), release("afn", modules=("activehomed", "afn")))
     assert proposal.edits == ()
     assert "its name is quite another" in proposal.rationale
+
+
+def test_a_hint_is_taken_when_lists_know_the_distribution_for_other_imports() -> None:
+    assert added(proposed(missing("pwiz"), release("peewee", modules=("peewee", "pwiz")))) == [
+        ("requirements.txt", "peewee", None)
+    ]
 
 
 def test_an_unknown_distribution_with_few_releases_is_shown_only() -> None:
