@@ -117,7 +117,7 @@ def weigh(name: str, named: Votes) -> dict[str, object]:
         "sure": bool(choice and telling[choice]),
         "by": _by_weight(named[choice]) if choice else [],
         "others": sorted(set(named) - {choice}),
-        "variants": _variants(choice, telling) if choice else [],
+        "variants": _variants(choice, named) if choice else [],
         "also": sorted(one for one in named if one != choice and len(telling[one]) >= ENOUGH_TO_NAME),
     }
     return {key: value for key, value in fields.items() if value}
@@ -129,9 +129,14 @@ def _by_weight(sources: frozenset[Source]) -> list[str]:
     )
 
 
-def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
-    """Those that several sources name together with the choice, and so leave open which."""
-    return sorted(one for one in telling if one != choice and len(telling[one] & telling[choice]) >= ENOUGH_TO_NAME)
+def _variants(choice: str, named: Votes) -> list[str]:
+    """Those that several sources name together with the choice, and so leave open which. How much each is used leaves
+    nothing open."""
+    naming = {
+        one: {source.package for source in sources if source.kind in ("seen", "reviewed")}
+        for one, sources in named.items()
+    }
+    return sorted(one for one in named if one != choice and len(naming[one] & naming[choice]) >= ENOUGH_TO_NAME)
 
 
 def _original(name: str, tied: list[str], named: Votes) -> str | None:
