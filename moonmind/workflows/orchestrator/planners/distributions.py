@@ -65,13 +65,14 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, the time,
-    and what was done about the same failure before."""
+    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, the time, what was
+    done about the same failure before, and the top levels of what the service imports `beside` it."""
 
     index: PackageIndex
     python: str | None
     now: datetime | None = None
     remembered: Sequence[Remembered] = ()
+    beside: frozenset[str] = frozenset()
 
 
 def candidates(wanted: Wanted) -> list[str]:
@@ -115,6 +116,7 @@ def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | 
 
 def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) -> Chosen | None:
     choice = known.choice or ""
+    _refuse_what_another_brings(wanted, known, asking)
     provided = find_provided(choice, wanted, asking)
     if provided is None:
         _refuse_elsewhere(wanted, choice, asking)
@@ -133,6 +135,19 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
         if reason := doubt_about(provided.release, offers, now=asking.now, fewest=fewest):
             raise NoSafeEditError(_shown(provided.release, wanted, reason))
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
+
+
+def _refuse_what_another_brings(wanted: Wanted, known: KnownName, asking: Asking) -> None:
+    """What few name is not taken where another one that is named for it too belongs to something imported beside it:
+    then that one is meant (`atom` beside `gdata`)."""
+    if known.is_widely_known:
+        return
+    others = {known_names()[name].choice for name in asking.beside if name in known_names()} & set(known.others)
+    if others:
+        raise NoSafeEditError(
+            f"`{wanted.module}` may be {known.choice} or of {', '.join(sorted(map(str, others)))}, from which the service "
+            "imports something else too: name the right one in the instruction"
+        )
 
 
 def _owner_of(wanted: Wanted) -> str | None:
