@@ -5,17 +5,18 @@
 It needs pip, npm and, on Debian or what is made from it, apt: each fetches what it is for, from where this machine is
 set up to look. The sources:
 
+- What the wheels of the 15,000 most downloaded distributions hold (`import_sources/most_used.py`).
 - What the packages of a Debian release hold (`import_sources/debian.py`), and those built for Pyodide: seen in files.
 - mypy's list of stub packages (from typeshed), Pants' default module mapping, the list of flake8-requirements, that of
   grayskull, what conda-forge's recipes build and import: reviewed.
 - pipreqs' mapping, collected by program from many projects, and what released programs tell their users to install
   (`import_sources/advice.py`): hints rather than answers.
 
-What was seen weighs SEEN, a reviewed list REVIEWED, a hint nothing. The heaviest distribution is `sure`; of equally
-heavy ones that which is called like the import, when all others merely extend its name (`docopt-ng`) or were seen
-nowhere: the lists tell where a name is another one, and are silent where it is the same. `also` are those that two
-sources name besides, `variants` those that two name together with the choice. Nothing is written by hand: to take
-newer lists, change the versions and read the difference.
+What was seen in files weighs more than a reviewed list, and a hint nothing. The heaviest distribution is `sure`; of
+equally heavy ones that which is called like the import, when all others merely extend its name (`docopt-ng`) or were
+seen nowhere, and none of them is used more: the lists tell where a name is another one, and are silent where it is the
+same. `also` are those that two sources name besides, `variants` those that two name together with the choice. Nothing
+is written by hand: to take newer lists, change the versions and read the difference.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from import_sources import Pair, Source
 from import_sources.advice import read_advice
 from import_sources.debian import read_debian
 from import_sources.lists import read_lists
+from import_sources.most_used import read_most_used
 from packaging.utils import canonicalize_name
 
 TARGET = Path(__file__).parents[1] / "moonmind/workflows/orchestrator/data/import_names.json"
 
-SEEN, REVIEWED, HINTED = 2, 1, 0
-WEIGHTS = {"seen": SEEN, "reviewed": REVIEWED, "collected": HINTED}
+WEIGHTS = {"used": 2, "seen": 2, "reviewed": 1, "collected": 0}
 
 ENOUGH_TO_NAME = 2
 """Sources, hints apart, that name a distribution which may stand in for the choice."""
@@ -62,7 +63,7 @@ def read_facts() -> list[Fact]:
     """What every source says, of names that can be imported and are not Python's own."""
     return [
         (source, (name, canonicalize_name(distribution)))
-        for source, (name, distribution) in (*read_debian(), *read_lists(), *read_advice())
+        for source, (name, distribution) in (*read_debian(), *read_most_used(), *read_lists(), *read_advice())
         if all(part.isidentifier() for part in name.split(".")) and name not in sys.stdlib_module_names
     ]
 
@@ -116,7 +117,7 @@ def weigh(name: str, named: Votes) -> dict[str, object]:
         "sure": bool(choice and telling[choice]),
         "by": _by_weight(named[choice]) if choice else [],
         "others": sorted(set(named) - {choice}),
-        "variants": _variants(choice, telling) if choice else [],
+        "variants": _variants(choice, named) if choice else [],
         "also": sorted(one for one in named if one != choice and len(telling[one]) >= ENOUGH_TO_NAME),
     }
     return {key: value for key, value in fields.items() if value}
@@ -128,18 +129,27 @@ def _by_weight(sources: frozenset[Source]) -> list[str]:
     )
 
 
-def _variants(choice: str, telling: Mapping[str, Set[str]]) -> list[str]:
-    """Those that several sources name together with the choice, and so leave open which."""
-    return sorted(one for one in telling if one != choice and len(telling[one] & telling[choice]) >= ENOUGH_TO_NAME)
+def _variants(choice: str, named: Votes) -> list[str]:
+    """Those that several sources name together with the choice, and so leave open which. How much each is used leaves
+    nothing open."""
+    naming = {
+        one: {source.package for source in sources if source.kind in ("seen", "reviewed")}
+        for one, sources in named.items()
+    }
+    return sorted(one for one in named if one != choice and len(naming[one] & naming[choice]) >= ENOUGH_TO_NAME)
 
 
 def _original(name: str, tied: list[str], named: Votes) -> str | None:
     """The one that is called like the import, when more than hints name it, unless one with quite another name was seen
-    to provide it."""
+    to provide it, or one is used and it is not. Debian's name for something gives way to the one that is used."""
+    kinds = {one: {source.kind for source in named[one]} for one in tied}
+    used = [one for one in tied if "used" in kinds[one]]
+    if len(used) == 1 and all({source.package for source in named[one]} == {"debian"} for one in set(tied) - set(used)):
+        return used[0]
     own = canonicalize_name(name)
-    rivals = [one for one in tied if not one.startswith(own) and any(source.kind == "seen" for source in named[one])]
-    was_named = own in tied and any(source.kind != "collected" for source in named[own])
-    return own if was_named and not rivals else None
+    rivals = [one for one in tied if one != own and "seen" in kinds[one] and not one.startswith(own)]
+    was_named = bool(kinds.get(own, {"collected"}) - {"collected"})
+    return own if was_named and not rivals and (own in used or not used) else None
 
 
 def _document(entries: Mapping[str, object], sources: list[Source]) -> str:

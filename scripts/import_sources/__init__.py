@@ -8,8 +8,9 @@ from typing import Literal
 Pair = tuple[str, str]
 """(import name, distribution)"""
 
-Kind = Literal["seen", "reviewed", "collected"]
-"""`seen`: read off the files of packages; `reviewed`: written by people; `collected`: by a program, so a hint only."""
+Kind = Literal["used", "seen", "reviewed", "collected"]
+"""`seen`: read off the files of packages; `used`: off those that are downloaded most, under the index's own names;
+`reviewed`: written by people; `collected`: by a program, so a hint only."""
 
 
 @dataclass(frozen=True)

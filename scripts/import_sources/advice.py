@@ -29,19 +29,22 @@ HOME_ASSISTANT = Source(
     "homeassistant", "2024.3.3", "Apache-2.0", "homeassistant/components/*/manifest.json", "collected"
 )
 
-_INSTALL = re.compile(r"pip3? install (?:--?[a-z-]+ )*[\"'`]?(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?![\w/:@[])")
+_INSTALL = re.compile(
+    r"pip3? install (?:--?[a-zA-Z-]+ )*[\"'`]?(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)(?![\w/:@+[])"
+)
 
 
 def read_advice() -> Iterator[tuple[Source, Pair]]:
     """Every pair that one source does not contradict itself about, with the source."""
     for source in ADVISERS:
         with downloaded(source) as wheel:
-            yield from ((source, pair) for pair in _agreed(_advised(wheel, own=source.package)))
+            yield from ((source, pair) for pair in agreed(advised(wheel, own=source.package)))
     with downloaded(HOME_ASSISTANT) as wheel:
-        yield from ((HOME_ASSISTANT, pair) for pair in _agreed(_required(wheel)))
+        yield from ((HOME_ASSISTANT, pair) for pair in agreed(required(wheel)))
 
 
-def _agreed(pairs: Iterable[Pair]) -> Iterator[Pair]:
+def agreed(pairs: Iterable[Pair]) -> Iterator[Pair]:
+    """The names that all pairs give to one distribution."""
     found: dict[str, set[str]] = defaultdict(set)
     for name, distribution in pairs:
         found[name].add(distribution)
@@ -50,7 +53,7 @@ def _agreed(pairs: Iterable[Pair]) -> Iterator[Pair]:
             yield name, distributions.pop()
 
 
-def _advised(wheel: Path, *, own: str) -> Iterator[Pair]:
+def advised(wheel: Path, *, own: str) -> Iterator[Pair]:
     """`try: import x` with one distribution in what is said when it fails; an extra of the program itself tells
     nothing."""
     with zipfile.ZipFile(wheel) as archive:
@@ -79,7 +82,7 @@ def _texts(nodes: Iterable[ast.AST]) -> str:
     return " ".join(node.value for node in inner if isinstance(node.value, str))
 
 
-def _required(wheel: Path) -> Iterator[Pair]:
+def required(wheel: Path) -> Iterator[Pair]:
     """Of an integration that needs one distribution and sets the log level of one library: most likely the same."""
     with zipfile.ZipFile(wheel) as archive:
         for file in (name for name in archive.namelist() if name.endswith("/manifest.json")):

@@ -8,13 +8,15 @@ The rule, from the surest to the weakest:
    sources name comes built and provides it too, that one is taken (`psycopg2-binary`). When the sources themselves name
    several together, the plain name is the project's own first choice, and its other builds (`opencv-python-headless` of
    `opencv-python`) are said with it; among names that do not extend one another a person chooses.
-3. A collected hint (pipreqs) names one: it is taken when it provides the whole dotted path, its name resembles the
-   import or reviewed lists know it for others, and no established one of the import's own name provides it as well.
+3. A collected hint (pipreqs, the advice of released programs) names one: it is taken when it provides the whole dotted
+   path, its name resembles the import or reviewed lists know it for others, and no established one of the import's own
+   name provides it as well.
 4. Nothing is known: the distribution of the import's own name is taken when it provides the whole path.
 
 Names that programs give their own modules (`utils`) are asked for only when the instruction says so. What only Debian,
 only conda-forge, a hint or the name itself speaks for must have some standing in the index (`standing`), more when
-nothing but the import's own name was there to find it by, or when it looks like a slip for a known one. Whatever else provides the module is shown, not added.
+nothing but the import's own name was there to find it by, or when it looks like a slip for a known one. Whatever else
+provides the module is shown, not added.
 
 Of a dotted path the top is asked for first: who owns `celery` owns `celery.schedules`, whoever else packs a copy of it.
 """
@@ -63,13 +65,14 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, the time,
-    and what was done about the same failure before."""
+    """What an answer depends on besides the import: the index, the Python ("3.11") to install for, the time, what was
+    done about the same failure before, and the top levels of what the service imports `beside` it."""
 
     index: PackageIndex
     python: str | None
     now: datetime | None = None
     remembered: Sequence[Remembered] = ()
+    beside: frozenset[str] = frozenset()
 
 
 def candidates(wanted: Wanted) -> list[str]:
@@ -95,7 +98,7 @@ def choose(wanted: Wanted, asking: Asking, instruction: str = "") -> Chosen:
     sure = _reviewed_choice(wanted)
     if sure and (chosen := _sure_choice(wanted, *sure, asking)):
         return chosen
-    return _only(_first_proven(wanted, asking), wanted, asking, sure[1] if sure else KnownName())
+    return _only(_first_proven(wanted, asking), wanted, asking, sure[1] if sure else _hinted(wanted))
 
 
 def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | None:
@@ -113,6 +116,7 @@ def _named_choice(wanted: Wanted, asking: Asking, instruction: str) -> Chosen | 
 
 def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) -> Chosen | None:
     choice = known.choice or ""
+    _refuse_what_another_brings(wanted, known, asking)
     provided = find_provided(choice, wanted, asking)
     if provided is None:
         _refuse_elsewhere(wanted, choice, asking)
@@ -131,6 +135,19 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
         if reason := doubt_about(provided.release, offers, now=asking.now, fewest=fewest):
             raise NoSafeEditError(_shown(provided.release, wanted, reason))
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
+
+
+def _refuse_what_another_brings(wanted: Wanted, known: KnownName, asking: Asking) -> None:
+    """What few name is not taken where another one that is named for it too belongs to something imported beside it:
+    then that one is meant (`atom` beside `gdata`)."""
+    if known.is_widely_known:
+        return
+    others = {known_names()[name].choice for name in asking.beside if name in known_names()} & set(known.others)
+    if others:
+        raise NoSafeEditError(
+            f"`{wanted.module}` may be {known.choice} or of {', '.join(sorted(map(str, others)))}, from which the service "
+            "imports something else too: name the right one in the instruction"
+        )
 
 
 def _owner_of(wanted: Wanted) -> str | None:
@@ -206,6 +223,11 @@ def _reviewed_choice(wanted: Wanted) -> tuple[str, KnownName] | None:
     return next(((path, known[path]) for path in wanted.paths if path in known and known[path].sure), None)
 
 
+def _hinted(wanted: Wanted) -> KnownName:
+    known = known_names()
+    return next((known[path] for path in wanted.paths if path in known), KnownName())
+
+
 def _refuse_unlikely(wanted: Wanted) -> None:
     top = wanted.missing.partition(".")[0]
     if top in BY_CUSTOM:
@@ -237,7 +259,7 @@ def _nothing_found(wanted: Wanted) -> str:
 
 
 def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -> str | None:
-    if known.choice and canonicalize_name(release.name) not in known.candidates:
+    if known.sure and canonicalize_name(release.name) not in known.candidates:
         return f"the lists name {known.choice} for it"
     if not _resembles(release.name, wanted.module) and not _is_hinted_and_reviewed(release, known):
         return "nobody has reviewed it and its name is quite another"

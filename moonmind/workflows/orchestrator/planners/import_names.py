@@ -12,9 +12,9 @@ from packaging.utils import canonicalize_name
 
 from moonmind.workflows.orchestrator.planners.spelling import is_slip
 
-COLLECTIONS = frozenset({"debian", "conda-pypi"})
-"""Sources that hold whatever somebody packed, where a list holds what many meet. Debian's names are mostly, not always,
-those of the index; conda-forge has many a small project of which others call a module of their own alike."""
+COLLECTIONS = frozenset({"debian", "conda-pypi", "pyimport2pkg"})
+"""Sources that hold whatever somebody packed, where a list holds what people meant. Debian's names are mostly, not
+always, those of the index; the others have many a project of which a service calls a module of its own alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class KnownName:
     @property
     def was_seen(self) -> bool:
         """True when the module's file was seen in a package."""
-        return bool({"debian", "pyodide"} & set(self.by))
+        return bool({"debian", "pyodide", "pyimport2pkg"} & set(self.by))
 
     @property
     def candidates(self) -> tuple[str, ...]:

@@ -24,8 +24,9 @@ def known_name(module: str) -> KnownName:
 def is_known_elsewhere(needed: Wanted, own: OwnModules, project: Project, importer: str | None) -> bool:
     """Whether a known distribution is meant although a module further inside the service has the name.
 
-    A widely known one is. Of one that only collections of packages name: when the inner module is the file that imports (`celery.py`
-    that takes from `celery`), or does not define what is taken, or lies in another folder than the importing file.
+    A widely known one is. Of one that only collections of packages name: when the inner module is the file that imports
+    (`celery.py` that takes from `celery`), or does not define what is taken, or lies in another folder than the
+    importing file.
     """
     known = known_name(needed.missing)
     inner = own.inner.get(needed.missing.partition(".")[0])
@@ -49,7 +50,7 @@ def refuse_own_and_standard(needed: Wanted, own: OwnModules, project: Project, i
         )
     if reason := explain_standard(module):
         raise NoSafeEditError(reason)
-    if not known.sure and (meant := own.meant(module)):
+    if not known.is_widely_known and (meant := own.meant(module)):
         raise NoSafeEditError(f"`{module}` looks like a misspelling of the service's own `{meant}`: correct the import")
     if not known.sure and (meant := standard_name_meant(module)):
         raise NoSafeEditError(

@@ -11,13 +11,14 @@ from tomlkit.exceptions import TOMLKitError
 from moonmind.workflows.orchestrator.planners.spelling import is_near
 
 BY_CUSTOM = {
-    *("api", "app", "application", "apps", "asgi", "base", "client", "common"),
-    *("conf", "config", "configs", "configuration", "constants", "core", "data", "database"),
-    *("db", "handler", "handlers", "helper", "helpers", "lib", "libs", "local_settings"),
-    *("main", "manage", "migrations", "model", "models", "module", "modules", "plugins"),
-    *("project", "routes", "schemas", "scripts", "server", "service", "services", "settings"),
-    *("shared", "src", "tasks", "test", "tests", "tool", "tools", "util"),
-    *("utils", "views", "web", "worker", "workers", "wsgi"),
+    *("agent", "agents", "api", "app", "application", "apps", "asgi", "base", "client", "commands", "common", "conf"),
+    *("config", "configs", "configuration", "constants", "controllers", "core", "data", "database", "db", "domain"),
+    *("examples", "exceptions", "extensions", "forms", "handler", "handlers", "helper", "helpers", "inference"),
+    *("jobs", "lib", "libs", "local_settings", "main", "manage", "middleware", "migrations", "model", "models"),
+    *("module", "modules", "pipeline", "pipelines", "plugins", "project", "repositories", "repository", "router"),
+    *("routers", "routes", "runner", "scheduler", "schemas", "scripts", "serializers", "server", "service"),
+    *("services", "settings", "shared", "src", "tasks", "test", "tests", "tool", "tools", "trainer", "training"),
+    *("util", "utils", "views", "web", "worker", "workers", "workflow", "workflows", "wsgi"),
 }
 """What programs by custom call their own modules. When such a one is missing, it was not copied into the image or the
 program is started from another folder; a distribution that happens to have the name is somebody else's."""

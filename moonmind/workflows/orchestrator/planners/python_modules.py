@@ -31,12 +31,13 @@ MOST_ADDED = 20
 
 @dataclass(frozen=True, slots=True)
 class _Service:
-    """What the answers for all its imports rest on."""
+    """What the answers for all its imports rest on. `coming`: what it imports besides the one that failed."""
 
     planning: Planning
     manifest: Manifest
     listed: Sequence[Listed]
     own: OwnModules
+    coming: Sequence[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,25 +54,29 @@ def add_distribution(finding: Finding, planning: Planning) -> list[Edit]:
     needed = _wanted(finding, planning)
     try:
         refuse_own_and_standard(needed, own, project, importing_file(python.frames_of(finding), project))
-        manifest = choose_manifest(project)
-        service = _Service(planning, manifest, listed_in(project, manifest.root), own)
+        service = _service(finding, planning, own)
         first = _answer(needed, service)
     except RebuildFirstError:
         raise
     except NoSafeEditError as error:
         return _without_the_first(finding, planning, own, error)
-    answers, doubts = _further(finding, [first], service)
+    answers, doubts = _further([first], service)
     if any(set(needed.paths[:2]) & one.release.modules for one in answers[1:]):
         answers = answers[1:]  # a distribution that another import needs provides this one too
     return _edits(answers, doubts)
 
 
+def _service(finding: Finding, planning: Planning, own: OwnModules) -> _Service:
+    """Raises NoSafeEditError when there is no manifest to edit."""
+    manifest = choose_manifest(planning.project)
+    coming = next_imports(python.frames_of(finding), finding.subject or "", planning.project)
+    return _Service(planning, manifest, listed_in(planning.project, manifest.root), own, coming)
+
+
 def _without_the_first(finding: Finding, planning: Planning, own: OwnModules, error: NoSafeEditError) -> list[Edit]:
     """What can be proven of the imports that come next, when there is nothing to add for the one that failed."""
     try:
-        manifest = choose_manifest(planning.project)
-        service = _Service(planning, manifest, listed_in(planning.project, manifest.root), own)
-        answers, doubts = _further(finding, [], service)
+        answers, doubts = _further([], _service(finding, planning, own))
     except NoSafeEditError:
         raise error from None
     if not answers:
@@ -96,11 +101,11 @@ def _wanted(finding: Finding, planning: Planning) -> Wanted:
     return Wanted(shown.missing, statement.module, statement.name) if statement else shown
 
 
-def _further(finding: Finding, first: list[_Answer], service: _Service) -> tuple[list[_Answer], list[str]]:
+def _further(first: list[_Answer], service: _Service) -> tuple[list[_Answer], list[str]]:
     """The answers with those for the imports that come next and are missing too, and what is said of those without."""
     answers = [*first]
     doubts: list[str] = []
-    for place in _missing_next(finding, service)[:MOST_ADDED]:
+    for place in _missing_next(service)[:MOST_ADDED]:
         needed = _wanted_at(place)
         if any(set(needed.paths[:2]) & one.release.modules for one in answers):
             continue
@@ -116,14 +121,12 @@ def _further(finding: Finding, first: list[_Answer], service: _Service) -> tuple
     return answers, list(dict.fromkeys(doubts))
 
 
-def _missing_next(finding: Finding, service: _Service) -> list[Place]:
+def _missing_next(service: _Service) -> list[Place]:
     """Imports that are neither Python's, nor the service's own, nor there."""
-    planning = service.planning
-    coming = next_imports(python.frames_of(finding), finding.subject or "", planning.project)
-    places = [place for place in coming if _is_foreign(place, service)]
+    places = [place for place in service.coming if _is_foreign(place, service)]
     if not places:
         return []
-    present = distributions_present(planning, service.manifest, service.listed)
+    present = distributions_present(service.planning, service.manifest, service.listed)
     return [place for place in places if not is_present(_wanted_at(place), present)]
 
 
@@ -142,7 +145,8 @@ def _wanted_at(place: Place) -> Wanted:
 def _answer(needed: Wanted, service: _Service) -> _Answer:
     planning, listed = service.planning, service.listed
     refuse_slip_of_listed(needed.missing, listed)
-    asking = Asking(planning.knowledge.index, planning.facts.python, planning.now, planning.remembered)
+    beside = frozenset(place.statement.module.partition(".")[0] for place in service.coming)
+    asking = Asking(planning.knowledge.index, planning.facts.python, planning.now, planning.remembered, beside)
     for name in expected(needed):
         if pin := explain_or_pin(name, needed, listed, planning.facts, asking):
             return _Answer(*pin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -93,6 +94,39 @@ def test_equally_heavy_ones_are_no_choice_unless_one_has_the_name_and_the_others
     assert entry(make, "statsd", seen="statsd", reviewed="py-statsd py-statsd")["choice"] == "statsd"
 
 
+def test_of_what_debian_calls_otherwise_the_one_that_is_used_is_meant(make: ModuleType) -> None:
+    debian = make.Source("debian", "1", "free", "a file", "seen")
+    used, listed = (make.Source(kind, "1", "free", "a file", kind) for kind in ("used", "reviewed"))
+    facts = [(debian, ("faiss", "faiss")), (used, ("faiss", "faiss-cpu"))]
+    assert make.weigh_all(facts)["faiss"]["choice"] == "faiss-cpu"
+    facts = [(debian, ("hay", "django-hay")), (listed, ("hay", "django-hay")), (used, ("hay", "hay-ai"))]
+    assert "choice" not in make.weigh_all([*facts, (listed, ("hay", "hay-ai"))])["hay"]
+
+
+def test_the_most_used_of_several_is_meant_and_what_lies_beside_its_own_modules_is_not(sources: ModuleType) -> None:
+    most_used = import_module("import_sources.most_used")
+    rows = [
+        ("bar", "bar-two", 5000),
+        ("bar", "bar", 400),
+        ("vtk", "vtk", 90),
+        ("vtkmodules", "vtk", 90),
+        ("web", "mesh", 80),
+        ("mesh", "mesh", 80),
+        *(("cloud", f"cloud-{part}", 50) for part in "abcd"),
+        ("near", "near", 50),
+        ("near", "near-by", 40),
+    ]
+    told = {
+        ("bar", "bar-two"),
+        ("vtk", "vtk"),
+        ("vtkmodules", "vtk"),
+        ("mesh", "mesh"),
+        ("near", "near"),
+        ("near", "near-by"),
+    }
+    assert set(most_used.meant(rows)) == told
+
+
 def test_what_several_sources_name_besides_may_stand_in(make: ModuleType) -> None:
     assert entry(make, "pg", seen="pg", reviewed="pg-binary pg-binary")["also"] == ["pg-binary"]
     assert "also" not in entry(make, "pg", seen="pg", reviewed="pg-binary")
@@ -102,6 +136,78 @@ def test_who_fills_a_part_of_a_namespace_does_not_provide_it(make: ModuleType) -
     source = make.Source("list", "1", "free", "a file", "reviewed")
     facts = [(source, pair) for pair in (("g", "buf"), ("g.cloud", "g-cloud"), ("g.buf", "buf"), ("r", "r-y"))]
     assert set(make.weigh_all(facts)) == {"g.cloud", "g.buf", "r"}
+
+
+def test_a_name_that_lists_agree_on_is_provided_although_others_fill_parts_of_it(make: ModuleType) -> None:
+    lists = [make.Source(name, "1", "free", "a file", "reviewed") for name in ("one", "two")]
+    parts = [(lists[0], ("flow.aws", "flow-aws")), (lists[0], ("flow.gcp", "flow-gcp"))]
+    assert "flow" not in make.weigh_all([*parts, (lists[0], ("flow", "apache-flow"))])
+    assert (
+        make.weigh_all([*parts, *((one, ("flow", "apache-flow")) for one in lists)])["flow"]["choice"] == "apache-flow"
+    )
+
+
+def test_a_name_that_one_list_gives_to_many_is_a_namespace(make: ModuleType) -> None:
+    assert entry(make, "telemetry", reviewed="a b c")["others"] == ["a", "b", "c"]
+    one, other = (make.Source(name, "1", "free", "a file", "reviewed") for name in ("one", "other"))
+    facts = [(one, ("telemetry", name)) for name in "abcd"]
+    assert make.weigh_all([*facts, (other, ("telemetry", "a"))]) == {}
+
+
+@pytest.fixture
+def advice(sources: ModuleType) -> ModuleType:
+    return import_module("import_sources.advice")
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    path = tmp_path / "adviser.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("adviser/tools.py", ADVISER)
+        archive.writestr(
+            "adviser/parts/bulb/manifest.json", '{"requirements": ["py-bulb==1.2"], "loggers": ["bulb.api"]}'
+        )
+        archive.writestr("adviser/parts/two/manifest.json", '{"requirements": ["a==1", "b==2"], "loggers": ["a"]}')
+    return path
+
+
+ADVISER = """
+import os
+try:
+    from arango.client import Client
+except ImportError as error:
+    raise ImportError("`python-arango` is needed: `pip install -U python-arango`.") from error
+try:
+    import neatdb
+except ImportError:
+    raise ImportError("pip install adviser[neatdb]")
+try:
+    import os, both, at_once
+except ImportError:
+    raise ImportError("pip install one")
+try:
+    import either
+except ImportError:
+    raise ImportError("pip install either-cpu, or pip install either-gpu")
+try:
+    from adviser import tools
+    import fromgit
+except ImportError:
+    raise ImportError("pip install git+https://example.org/fromgit")
+"""
+
+
+def test_advice_beside_a_failed_import_names_a_distribution_where_it_is_one(advice: ModuleType, wheel: Path) -> None:
+    assert list(advice.advised(wheel, own="adviser")) == [("arango", "python-arango")]
+
+
+def test_an_integration_of_one_requirement_and_one_library_names_them_together(advice: ModuleType, wheel: Path) -> None:
+    assert list(advice.required(wheel)) == [("bulb", "py-bulb")]
+
+
+def test_a_source_that_contradicts_itself_says_nothing(advice: ModuleType) -> None:
+    pairs = [("github", "pygithub"), ("github", "gitpython"), ("arango", "python-arango"), ("arango", "python-arango")]
+    assert list(advice.agreed(pairs)) == [("arango", "python-arango")]
 
 
 def test_an_older_release_adds_only_what_nobody_in_the_newer_one_holds(debian: ModuleType) -> None:

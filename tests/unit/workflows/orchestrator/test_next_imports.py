@@ -145,6 +145,16 @@ def test_an_inner_module_of_a_known_name_is_told_from_the_library_by_who_imports
     assert names(proposal) == ([name] if name else [])
 
 
+@pytest.mark.parametrize(("beside", "added"), [("import redis", ["atom", "redis"]), ("import gdata", [])])
+def test_what_another_distribution_of_the_service_may_bring_is_not_taken_from_elsewhere(
+    beside: str, added: list[str]
+) -> None:
+    finding = failure("atom", ("/app/app.py", 1, "<module>"))
+    index = FakePackageIndex(*INDEX, release("atom"), release("gdata", releases=2))
+    planning = Planning(project({"app.py": f"import atom\n{beside}\n"}), knowledge(index), ServiceFacts(python="3.11"))
+    assert names(propose([finding], planning)) == added
+
+
 def test_an_import_that_no_list_knows_is_not_added_when_something_installed_may_provide_it() -> None:
     app = "import yaml\nimport brandnew\n"
     finding = failure("yaml", ("/app/app.py", 1, "<module>"))

@@ -15,6 +15,7 @@ from moonmind.schemas.workflow_models import EvidenceLine, Finding, ServiceFacts
 from moonmind.workflows.orchestrator.detectors.python_modules import BUILD_MODULE_MISSING, MODULE_MISSING, NAME_MISSING
 from moonmind.workflows.orchestrator.planners import Planning, Project, Proposal
 from moonmind.workflows.orchestrator.planners.import_names import known_names
+from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 from moonmind.workflows.orchestrator.planners.rules import propose
 from moonmind.workflows.orchestrator.ports import IndexUnavailableError, Offer, PackageIndex, Release
 from tests.fakes.index import FakePackageIndex, UnavailablePackageIndex, release
@@ -135,6 +136,7 @@ def test_a_named_distribution_that_does_not_hold_the_module_is_not_added() -> No
         ("tkinter", None, "built without it"),
         ("xml.etree.nothing", None, "no such module in this Python"),
         ("utils", None, "what programs call a module of their own"),
+        ("helper", None, "what programs call a module of their own"),  # although conda-forge has a package of that name
     ],
 )
 def test_own_standard_and_misspelt_names_are_explained_and_never_asked_for(
@@ -201,9 +203,16 @@ def test_a_squatted_name_does_not_stand_against_the_known_distribution() -> None
 
 
 def test_a_hint_with_quite_another_name_is_shown_only() -> None:
-    proposal = proposed(missing("atom"), release("gdata", modules=("atom", "gdata")))
+    """pipreqs knows one program that has a module of that name."""
+    proposal = proposed(missing("activehomed"), release("afn", modules=("activehomed", "afn")))
     assert proposal.edits == ()
     assert "its name is quite another" in proposal.rationale
+
+
+def test_a_hint_is_taken_when_lists_know_the_distribution_for_other_imports() -> None:
+    assert added(proposed(missing("pwiz"), release("peewee", modules=("peewee", "pwiz")))) == [
+        ("requirements.txt", "peewee", None)
+    ]
 
 
 def test_an_unknown_distribution_with_few_releases_is_shown_only() -> None:
@@ -246,6 +255,22 @@ def test_what_only_debian_names_needs_some_standing_in_the_index_too() -> None:
     shown = proposed(missing(name), release(known.choice, modules=(name,), releases=1))
     assert shown.edits == ()
     assert "only 1 of its releases" in shown.rationale
+
+
+def test_what_only_conda_forge_names_like_the_import_needs_as_much_as_what_nobody_names() -> None:
+    of_its_own_name, otherwise = (
+        next(
+            (name, one.choice or "")
+            for name, one in known_names().items()
+            if one.by == ("conda-pypi",) and name.isalpha() and name not in BY_CUSTOM and (name == one.choice) is alike
+        )
+        for alike in (True, False)
+    )
+    for (name, distribution), fewest in ((of_its_own_name, 10), (otherwise, 3)):
+        assert added(proposed(missing(name), release(distribution, modules=(name,), releases=fewest)))
+        shown = proposed(missing(name), release(distribution, modules=(name,), releases=fewest - 1))
+        assert shown.edits == ()
+        assert f"only {fewest - 1} of its releases" in shown.rationale
 
 
 SETUPTOOLS = (
