@@ -20,9 +20,11 @@ COMMANDS: dict[str, str] = {
     "down": "moonmind.cli.stack:down",
     "up": "moonmind.cli.stack:up",
     "keys": "moonmind.cli.keys:keys",
+    "mission": "moonmind.cli.mission:mission",
     "redact": "moonmind.cli.redact:redact",
     "runs": "moonmind.cli.runs:runs",
     "services": "moonmind.cli.services:services",
+    "tasks": "moonmind.cli.tasks:tasks",
 }
 """Name → where the command lives. Each module imports its heavy parts inside its functions."""
 
@@ -68,11 +70,12 @@ def main() -> None:
     Every day:      moonmind up                       (the whole stack on this machine; Ctrl-C stops it)
                     moonmind services                 (what can be repaired, and how it is)
                     moonmind runs create --service shop --wait "fix the missing dependency"
+    Work packages:  moonmind mission new "Night shift", then moonmind tasks --help   (needs git only)
 
     Data goes to stdout (with --json as one JSON value, an error too: {"error": CODE, "detail": …}), everything for
     people to stderr.
     Exit: 0 the run succeeded or the question was answered, 1 it ended otherwise, 2 usage or refused, 3 not reachable,
-    130 Ctrl-C in --wait (the run goes on).
+    130 Ctrl-C in --wait (the run goes on). Of mission and tasks: 0 done, 1 refused or failed, 2 usage or no mission.
     """
 
 

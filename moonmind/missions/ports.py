@@ -28,7 +28,8 @@ class FsReader(Protocol):
         ...
 
     def names(self, meta: Meta, kind: Kind, folder: str) -> Sequence[str]:
-        """Names of the files in a folder (`tasks`, `tasks/WP01-name`), sorted; empty when there is none."""
+        """Names of the files in a folder (`tasks`, `tasks/WP01-name`), sorted, without hidden ones; empty when there
+        is none."""
         ...
 
     def read_meta(self, folder: str) -> bytes | None:
@@ -48,18 +49,20 @@ class CoordCommitRouter(Protocol):
     """WRITE authority, with two capabilities that never stand for each other."""
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """One writer a repository inside the block. Read, decide and write inside it."""
+        """One writer a repository inside the block. Read, decide and write inside it: to write outside of one is a
+        RuntimeError. Raises MissionError `Busy` when another writer does not end in time."""
         ...
 
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
         """Append events and replace `status.json`, durably and read back: to the coordination branch where the topology
-        has one, whatever the policy, else to the working tree (`commit` commits both files there)."""
+        has one, whatever the policy, else to the working tree (`commit` commits both files there, whole)."""
         ...
 
     def commit_artifact(
         self, meta: Meta, edits: Mapping[str, Edit], message: str, *, kind: Kind, policy: Policy
     ) -> Written:
-        """Change files of one kind (paths as in `FsReader`). `skip` and `refuse` are the caller's: MissionError."""
+        """Change files of one kind (paths as in `FsReader`). The policy is about the working tree; there `skip` and
+        `refuse` are the caller's: MissionError. What an edit leaves as it is, is not written."""
         ...
 
 
@@ -72,6 +75,10 @@ class GitOps(Protocol):
 
     def branch(self) -> str | None:
         """What is checked out; None when HEAD is detached."""
+        ...
+
+    def user_name(self) -> str | None:
+        """Whoever `git config user.name` names; None when it names nobody."""
         ...
 
     def commit_of(self, name: str) -> str | None:
@@ -92,6 +99,14 @@ class GitOps(Protocol):
 
     def last_commit_at(self, branch: str) -> str | None:
         """When its newest commit was made, as in events; None when there is no such branch."""
+        ...
+
+    def user_name(self) -> str | None:
+        """Who acts when nobody is named: git's `user.name`."""
+        ...
+
+    def create_branch(self, name: str, start: str) -> str:
+        """A new branch that begins at a revision; its commit. Raises MissionError when there is one already."""
         ...
 
 

@@ -9,14 +9,16 @@ from moonmind.missions.lanes import Lane
 
 
 class PackageState(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One work package. `actor`: who made the last move; `holder`: who claimed it, None while it is planned; `since`:
-    when it came to its lane; `review`: the last verdict; `reviewed_anew`: it has been in review since."""
+    """One work package. `actor`, `since` and `forced` are of the move into its lane, `last_event_*` of the last event,
+    which may have moved nothing. `holder`: who claimed it, or took it up unclaimed; None while it is planned. `review`:
+    the last verdict, approved or rejected; `reviewed_anew`: it has been in review since."""
 
     lane: Lane = "planned"
     actor: str | None = None
     holder: str | None = None
     since: str | None = None
     last_event_id: str | None = None
+    last_event_at: str | None = None
     forced: bool = False
     branch: str | None = None
     base: str | None = None

@@ -1,0 +1,1 @@
+"""One helper a command: read, let a core decide, write, answer."""

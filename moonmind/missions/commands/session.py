@@ -1,0 +1,63 @@
+"""What every command begins with: its ports, and the mission that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from moonmind.missions.errors import USAGE, MissionError
+from moonmind.missions.meta import Meta, parse_meta
+from moonmind.missions.ports import FsReader, Ports
+from moonmind.missions.selector import select_mission
+
+SPECS = "specs"
+"""The folder of the missions, at the top of the repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One call of a command."""
+
+    ports: Ports
+    meta: Meta
+
+
+def open_session(mission: str | None, as_json: bool, ports: Ports | None) -> Session:
+    """Raises MissionError, exit 2, when there is no repository or not exactly one mission that is meant."""
+    here = ports or default_ports(as_json)
+    metas = read_metas(here.reader)
+    folder = branch = None
+    if mission is None and len(metas) > 1:
+        folder, branch = _folder_of(here.git.root()), here.git.branch()
+    return Session(here, select_mission(mission, metas, folder=folder, branch=branch))
+
+
+def default_ports(as_json: bool) -> Ports:
+    """The repository that the current folder lies in."""
+    from moonmind.missions.adapters.commit_router import GitRouter
+    from moonmind.missions.adapters.fs_reader import TreeReader
+    from moonmind.missions.adapters.git_cli import open_repository
+    from moonmind.missions.adapters.render import HumanRender, JsonRender
+
+    git = open_repository(_current_folder())
+    return Ports(TreeReader(git), GitRouter(git), git, JsonRender() if as_json else HumanRender())
+
+
+def read_metas(reader: FsReader) -> list[Meta]:
+    """Of all missions, in the order of their folders. A folder without `meta.json` is none; a broken one is an error,
+    because nobody knows what it stands for."""
+    found = ((folder, reader.read_meta(folder)) for folder in reader.folders())
+    return [parse_meta(content, folder) for folder, content in found if content is not None]
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise MissionError("NotARepository", "the current folder is gone: cd to one", exit_code=USAGE) from None
+
+
+def _folder_of(root: str) -> str | None:
+    """The folder below `specs/` that one stands in."""
+    specs, here = Path(root) / SPECS, _current_folder()
+    return here.relative_to(specs).parts[0] if here != specs and here.is_relative_to(specs) else None

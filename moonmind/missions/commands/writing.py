@@ -1,0 +1,81 @@
+"""What the commands that write share: who acts, which package, what may be written, and how its file is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from moonmind.missions import front_matter, reducer
+from moonmind.missions.board import Board, Package
+from moonmind.missions.errors import MissionError
+from moonmind.missions.events import Event
+from moonmind.missions.meta import Meta
+from moonmind.missions.packages import FrontMatter
+from moonmind.missions.placement import Branches, Policy, Writer, decide_policy
+from moonmind.missions.ports import Edit, FsReader, GitOps
+from moonmind.missions.snapshot import Snapshot
+
+Change = Callable[[FrontMatter], Mapping[str, object]]
+"""From what a package's front matter says to the fields that are set."""
+
+
+def path_in_repository(meta: Meta, path: str) -> str:
+    """Of a path below the mission's folder."""
+    return f"specs/{meta.slug}/{path}"
+
+
+def find_package(board: Board, wp_id: str) -> Package:
+    """Raises MissionError `UnknownWorkPackage` that names those that there are."""
+    if package := board.packages.get(wp_id):
+        return package
+    there = ", ".join(board.packages) or "none"
+    raise MissionError(
+        "UnknownWorkPackage",
+        f"{board.meta.slug} has no file tasks/{wp_id}-….md. Packages with a file: {there}",
+        details={"task_id": wp_id},
+    )
+
+
+def find_policy(writer: Writer, meta: Meta, git: GitOps, *, auto_commit: bool) -> Policy:
+    """Raises MissionError `ProtectedBranch` where the command may write nothing."""
+    branches = Branches(git.branch(), meta)
+    policy = decide_policy(writer, branches, auto_commit=auto_commit)
+    if policy != "refuse":
+        return policy
+    where = f"`{branches.checked_out}` is protected" if branches.checked_out else "HEAD is detached"
+    hint = "" if meta.topology == "coordination" else ", or leave the files uncommitted with --no-auto-commit"
+    raise MissionError(
+        "ProtectedBranch", f"{where}, and {writer} would commit to it: check out a branch of your own{hint}"
+    )
+
+
+def find_actor(git: GitOps) -> str:
+    """Who acts where a command has no `--agent`. Raises MissionError `UnknownActor`."""
+    if name := git.user_name():
+        return name
+    raise MissionError("UnknownActor", "nobody is known to act: say who with `git config user.name NAME`")
+
+
+def reduce_with(board: Board, events: list[Event]) -> Snapshot:
+    """What the log will amount to."""
+    everything = [*board.events, *events]
+    return reducer.reduce_events(everything, mission_id=board.meta.mission_id, mission_slug=board.meta.slug)
+
+
+def prepare_edit(reader: FsReader, meta: Meta, path: str, change: Change) -> Edit:
+    """How a package's file is changed. Raises MissionError, before anything is written, when it would be no package
+    file any more. Where the last commit has no such file, or a broken one, the working tree's goes in whole."""
+    checked = _apply(reader.read(meta, "package", path) or b"", path, change)
+
+    def edit(content: bytes) -> bytes:
+        try:
+            return _apply(content, path, change)
+        except MissionError:
+            return checked
+
+    return edit
+
+
+def _apply(content: bytes, path: str, change: Change) -> bytes:
+    changed = front_matter.set_fields(content, change(front_matter.parse_front_matter(content, path)))
+    front_matter.parse_front_matter(changed, path)
+    return changed
