@@ -61,6 +61,13 @@ FRESH = (
 )
 """Written, and nothing done yet."""
 
+_TOLD = {"WP01": "[T001, T002]", "WP02": "[T003]", "WP03": "[]"}
+_FINALIZED = tuple(
+    replace(one, front=(*one.front, f"dependencies: [{', '.join(one.depends)}]", f"subtasks: {_TOLD[one.id]}"))
+    for one in FRESH
+)
+"""What finalize-tasks makes of it."""
+
 _WAY = ("planned", "claimed", "in_progress", "for_review", "in_review")
 _REVIEWED = {"WP10": "rejected", "WP13": None, "WP18": "rejected", "WP20": "rejected"}
 """Packages with a review-cycle file; None: one that nobody can read."""
@@ -215,6 +222,7 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "coordination-protected": lambda folder: coordination(folder, **_PROTECTED),
     "future": lambda folder: board(folder, FAR_DAY),
     "fresh": fresh,
+    "finalized": lambda folder: fresh(folder, **{f"tasks/{one.id}-{one.name}.md": one.file() for one in _FINALIZED}),
     "two": two,
     "empty": empty,
     "outside": outside,
