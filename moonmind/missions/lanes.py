@@ -76,3 +76,8 @@ def lane_named(name: str) -> Lane | None:
 def is_back(from_lane: Lane, to_lane: Lane) -> bool:
     """True for a move to an earlier lane of the way."""
     return from_lane in FORWARD and to_lane in FORWARD and FORWARD.index(to_lane) < FORWARD.index(from_lane)
+
+
+def is_forward(from_lane: Lane, to_lane: Lane) -> bool:
+    """True for a move to a later lane of the way."""
+    return is_back(to_lane, from_lane)

@@ -10,7 +10,7 @@ from itertools import pairwise
 from operator import attrgetter
 
 from moonmind.missions.events import Event, ReviewResult, SubtaskStatus
-from moonmind.missions.lanes import FORWARD, Lane, is_back
+from moonmind.missions.lanes import is_back, is_forward
 from moonmind.missions.snapshot import PackageState, Snapshot
 
 
@@ -65,21 +65,17 @@ def _in_order(events: Iterable[Event]) -> list[Event]:
 
 
 def _lost_moves(ordered: Sequence[Event]) -> frozenset[str]:
-    """Ids of the moves forward that somebody moved back from the same lane at the same instant. They set nothing."""
+    """Ids of the moves forward at whose instant somebody moved the same package back. They set nothing."""
     instants = {event.at for event, after in pairwise(ordered) if event.at == after.at}
     if not instants:
         return frozenset()
     tied = [event for event in ordered if event.at in instants]
-    back = {(event.wp_id, event.at, event.from_lane) for event in tied if is_back(event.from_lane, event.to_lane)}
+    back = {(event.wp_id, event.at) for event in tied if is_back(event.from_lane, event.to_lane)}
     return frozenset(
         event.event_id
         for event in tied
-        if (event.wp_id, event.at, event.from_lane) in back and _is_forward(event.from_lane, event.to_lane)
+        if (event.wp_id, event.at) in back and is_forward(event.from_lane, event.to_lane)
     )
-
-
-def _is_forward(from_lane: Lane, to_lane: Lane) -> bool:
-    return to_lane in FORWARD and from_lane != to_lane and not is_back(from_lane, to_lane)
 
 
 def _tell(fold: _Fold, event: Event) -> None:
