@@ -1,0 +1,134 @@
+"""YAML of a front matter: values, and where in the text each top-level key stands.
+
+Built from the parser's events rather than with `yaml.load`: that one takes a repeated key's last value, drops the
+places, and dies of deep nesting, since libyaml's composer recurses on the C stack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+MAX_DEPTH = 4
+"""Levels of lists and mappings: `history` has three."""
+
+
+class BrokenYamlError(Exception):
+    """`line`: of the text, from 1; None when it is about no line."""
+
+    def __init__(self, why: str, line: int | None) -> None:
+        super().__init__(why)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A top-level key. `line`: from 1; `start` and `key_end`: of the key; `value_start` and `stop`: of the value,
+    without what follows it; all are characters of the text."""
+
+    value: object
+    line: int
+    start: int
+    key_end: int
+    value_start: int
+    stop: int
+
+
+def read_entries(text: str) -> dict[str, Entry]:
+    """The top-level keys in their order. Raises BrokenYamlError for all but one mapping with one key a line."""
+    loader = yaml.CSafeLoader(text)
+    try:
+        return _Reader(loader).read()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise BrokenYamlError(error.problem or "is not YAML", mark.line + 1 if mark else None) from None
+    except yaml.YAMLError as error:
+        raise BrokenYamlError(" ".join(str(error).split()), None) from None
+    finally:
+        loader.dispose()
+
+
+class _Reader:
+    """One pass over the events of one text."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader, self._next, self._stop = loader, loader.get_event, 0
+
+    def read(self) -> dict[str, Entry]:
+        self._next()  # the stream
+        if isinstance(self._next(), yaml.StreamEndEvent):
+            raise BrokenYamlError("it has no keys", None)
+        top = self._next()
+        if not isinstance(top, yaml.MappingStartEvent) or top.flow_style:
+            raise BrokenYamlError("it has `key: value` on lines of their own", top.start_mark.line + 1)
+        entries = dict(self._entries())
+        self._next()  # the end of the document
+        after = self._next()
+        if not isinstance(after, yaml.StreamEndEvent):
+            raise BrokenYamlError("it has one document only", after.start_mark.line + 1)
+        return entries
+
+    def _entries(self) -> Iterator[tuple[str, Entry]]:
+        seen: set[str] = set()
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event, seen)
+            first = self._next()
+            value = self._value(first, key, depth=1)
+            mark, end = event.start_mark, event.end_mark.index
+            yield key, Entry(value, mark.line + 1, mark.index, end, first.start_mark.index, self._stop)
+
+    def _key(self, event: Any, seen: set[str]) -> str:
+        if not isinstance(event, yaml.ScalarEvent):
+            raise BrokenYamlError("a key is a word", event.start_mark.line + 1)
+        key = str(event.value)
+        if key in seen:
+            raise BrokenYamlError(f"the key `{key}` stands there twice", event.start_mark.line + 1)
+        seen.add(key)
+        return key
+
+    def _value(self, event: Any, key: str, depth: int) -> object:
+        if isinstance(event, yaml.ScalarEvent):
+            self._stop = event.end_mark.index
+            return self._scalar(event, key)
+        if isinstance(event, yaml.AliasEvent):
+            raise BrokenYamlError("an alias (`*name`) is not followed: write the value out", event.start_mark.line + 1)
+        if depth == MAX_DEPTH or event.tag is not None:
+            why = "it is nested too deeply" if depth == MAX_DEPTH else f"the tag `{event.tag}` means nothing here"
+            raise BrokenYamlError(why, event.start_mark.line + 1)
+        is_list = isinstance(event, yaml.SequenceStartEvent)
+        return self._list(event, key, depth) if is_list else self._mapping(event, depth)
+
+    def _list(self, start: Any, key: str, depth: int) -> list[object]:
+        values = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            values.append(self._value(event, key, depth + 1))
+        self._end(start, event)
+        return values
+
+    def _mapping(self, start: Any, depth: int) -> dict[str, object]:
+        values: dict[str, object] = {}
+        seen: set[str] = set()
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            key = self._key(event, seen)
+            values[key] = self._value(self._next(), key, depth + 1)
+        self._end(start, event)
+        return values
+
+    def _end(self, start: Any, end: Any) -> None:
+        """The end of a list in brackets is the bracket; that of one with dashes is its last value's."""
+        if start.flow_style:
+            self._stop = end.end_mark.index
+
+    def _scalar(self, event: Any, key: str) -> object:
+        """Text or None. What YAML takes for a number or a truth value is refused rather than guessed at; times stay
+        text, and so does a process id, which people write as a number."""
+        tag = event.tag or self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
+        kind = tag.removeprefix("tag:yaml.org,2002:")
+        if kind in ("str", "timestamp") or (kind, key) == ("int", "shell_pid"):
+            return str(event.value)
+        if kind == "null":
+            return None
+        raise BrokenYamlError(f"to YAML `{event.value}` is no text ({kind}): quote it", event.start_mark.line + 1)
