@@ -47,7 +47,7 @@ def new(**arguments: Any) -> None:
     moonmind mission new "Night shift"
     moonmind mission new "Night shift" --topology coordination --protect main
     """
-    from moonmind.missions.commands.mission import _do_mission_new
+    from moonmind.missions.commands.mission_new import _do_mission_new
 
     call(_do_mission_new, now=now_text(), chance=draw_chance(), **arguments)
 

@@ -77,10 +77,6 @@ class GitOps(Protocol):
         """What is checked out; None when HEAD is detached."""
         ...
 
-    def user_name(self) -> str | None:
-        """Whoever `git config user.name` names; None when it names nobody."""
-        ...
-
     def commit_of(self, name: str) -> str | None:
         """The commit that a branch or revision names."""
         ...
