@@ -11,13 +11,14 @@ READING = ("list-tasks", "status", "list-dependents", "validate-workflow", "list
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`line`: what comes after `moonmind`. `shows`: parameters, as click calls them, without which the case `unlike`
-    differs. `folder`: below the repository, where it is called. `extra`: files made before, by path."""
+    """`line`: what comes after `moonmind`. `code`: how it exits. `shows`: parameters, as click calls them, without which
+    the case `unlike` differs. `folder`: below the repository, where it is called. `extra`: files made before, by path.
+    """
 
     name: str
     repository: str
     line: str
-    exit: int = 0
+    code: int = 0
     shows: tuple[str, ...] = ()
     unlike: str = ""
     folder: str = "."

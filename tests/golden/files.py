@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -41,9 +42,9 @@ class Wp:
         lines = [f"### {self.id}: {self.title}", f"Depends on: {', '.join(self.depends) or 'none'}", ""]
         if self.as_table:
             lines += ["| id | task | status |", "|---|---|---|"]
-            lines += [f"| {id} | Do {id} | {'done' if done else 'pending'} |" for id, done in self.subtasks.items()]
+            lines += [f"| {one} | Do {one} | {'done' if done else 'pending'} |" for one, done in self.subtasks.items()]
         else:
-            lines += [f"- [{'x' if done else ' '}] {id} Do {id}" for id, done in self.subtasks.items()]
+            lines += [f"- [{'x' if done else ' '}] {one} Do {one}" for one, done in self.subtasks.items()]
         return "\n".join([*lines, ""])
 
 
@@ -101,7 +102,7 @@ class Log:
 
     def walk(self, wp: str, *lanes: str, branch: str = "work", mode: str = "code_change") -> None:
         """From lane to lane: ann works, rob reviews."""
-        for before, after in zip(lanes, lanes[1:], strict=False):
+        for before, after in itertools.pairwise(lanes):
             said = _said(before, after, branch, self.base, self.heads.get(branch))
             self.add(wp, before, after, "rob" if after == "in_review" or before == "in_review" else "ann",
                      execution_mode=mode, **said)  # fmt: skip

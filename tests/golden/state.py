@@ -124,8 +124,8 @@ def _mode(name: str, old: tuple[int, bytes] | None, new: tuple[int, bytes] | Non
 
 def _diff(old: tuple[int, bytes] | None, new: tuple[int, bytes] | None) -> str:
     before, after = ((side[1] if side else b"").decode().splitlines() for side in (old, new))
-    return "".join(f"  {line.rstrip()}\n" for line in difflib.unified_diff(before, after, n=0, lineterm="") 
-                   if not line.startswith(("---", "+++", "@@")))  # fmt: skip
+    lines = difflib.unified_diff(before, after, n=0, lineterm="")
+    return "".join(f"  {line.rstrip()}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
 
 
 def _titled(title: str, text: str) -> str:

@@ -42,7 +42,7 @@ def test_what_is_recorded_is_what_is_run() -> None:
 
 @pytest.mark.parametrize("command", sorted(tasks.commands))
 def test_every_command_ends_in_every_way(command: str) -> None:
-    exits = {case.exit for case in CASES if case.command == f"tasks {command}"}
+    exits = {case.code for case in CASES if case.command == f"tasks {command}"}
     assert exits == {0, 1, 2}
 
 

@@ -40,9 +40,9 @@ def test_a_case_does_what_is_recorded(case: Case, made: Path, tmp_path: Path) ->
 
 
 def _check(case: Case, outcome: Outcome) -> None:
-    assert outcome.exit == case.exit
+    assert outcome.exit == case.code
     assert "Traceback" not in outcome.stderr
-    if case.exit or case.is_reading:
+    if case.code or case.is_reading:
         assert outcome.after == outcome.before, "it changed something"
 
 

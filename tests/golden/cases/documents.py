@@ -5,12 +5,12 @@ from __future__ import annotations
 from tests.golden.case import Case
 
 
-def _finalize(name: str, repository: str, line: str = "", exit: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks finalize-tasks {line}".strip(), exit, **rest)  # type: ignore[arg-type]
+def _finalize(name: str, repository: str, line: str = "", code: int = 0, **rest: object) -> Case:
+    return Case(name, repository, f"tasks finalize-tasks {line}".strip(), code, **rest)  # type: ignore[arg-type]
 
 
-def _map(name: str, line: str, repository: str = "fresh", exit: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks map-requirements {line}".strip(), exit, **rest)  # type: ignore[arg-type]
+def _map(name: str, line: str, repository: str = "fresh", code: int = 0, **rest: object) -> Case:
+    return Case(name, repository, f"tasks map-requirements {line}".strip(), code, **rest)  # type: ignore[arg-type]
 
 
 _REFUSED = ("no-tasks", "no-spec", "no-file", "no-section", "cycle", "unknown-dependency", "disagreement", "two-owners",
@@ -25,11 +25,11 @@ FINALIZE = (
     _finalize("begun-validated", "board", "--validate-only"),
     _finalize("coordinated", "coordination-protected"),
     _finalize("one-of-two", "two", "--mission watch", shows=("mission",), unlike="ambiguous"),
-    _finalize("ambiguous", "two", exit=2),
-    _finalize("no-mission", "empty", exit=2),
-    _finalize("unknown-option", "fresh", "--only-validate", exit=2),
-    *(_finalize(name, name, exit=1) for name in _REFUSED),
-    *(_finalize(f"{name}-validated", name, "--validate-only", exit=1) for name in ("cycle", "unmapped")),
+    _finalize("ambiguous", "two", code=2),
+    _finalize("no-mission", "empty", code=2),
+    _finalize("unknown-option", "fresh", "--only-validate", code=2),
+    *(_finalize(name, name, code=1) for name in _REFUSED),
+    *(_finalize(f"{name}-validated", name, "--validate-only", code=1) for name in ("cycle", "unmapped")),
 )
 
 _BATCH = """--batch '{"WP01": ["NFR-1"], "WP03": ["fr-1", "c-1"]}'"""
@@ -48,28 +48,28 @@ MAP = (
     _map("no-auto-commit", "--wp WP01 --refs NFR-1 --no-auto-commit", shows=("auto_commit",), unlike="union"),
     _map("coordinated", "--wp WP02 --refs NFR-1", "coordination"),
     _map("one-of-two", "--wp WP01 --refs NFR-1 --mission 7", "two", shows=("mission",), unlike="ambiguous"),
-    _map("unknown-requirement", "--wp WP01 --refs FR-1,FR-9", exit=1),
-    _map("unknown-in-fence", "--wp WP01 --refs FR-99", exit=1),
-    _map("unknown-in-batch", """--batch '{"WP01": ["NFR-1"], "WP02": ["FR-9"]}'""", exit=1),
-    _map("unknown-package", "--wp WP42 --refs FR-1", exit=1),
-    _map("unknown-package-in-batch", """--batch '{"WP01": ["NFR-1"], "WP42": ["FR-1"]}'""", exit=1),
-    _map("no-requirement", "--wp WP01 --refs FR1", exit=1),
-    _map("no-spec", "--wp WP01 --refs FR-1", "no-spec", exit=1),
-    _map("protected", "--wp WP02 --refs NFR-1", "protected", exit=1),
+    _map("unknown-requirement", "--wp WP01 --refs FR-1,FR-9", code=1),
+    _map("unknown-in-fence", "--wp WP01 --refs FR-99", code=1),
+    _map("unknown-in-batch", """--batch '{"WP01": ["NFR-1"], "WP02": ["FR-9"]}'""", code=1),
+    _map("unknown-package", "--wp WP42 --refs FR-1", code=1),
+    _map("unknown-package-in-batch", """--batch '{"WP01": ["NFR-1"], "WP42": ["FR-1"]}'""", code=1),
+    _map("no-requirement", "--wp WP01 --refs FR1", code=1),
+    _map("no-spec", "--wp WP01 --refs FR-1", "no-spec", code=1),
+    _map("protected", "--wp WP02 --refs NFR-1", "protected", code=1),
     _map("protected-uncommitted", "--wp WP02 --refs NFR-1 --no-auto-commit", "protected"),
-    _map("protected-primary", "--wp WP02 --refs NFR-1", "coordination-protected", exit=1),
-    _map("broken-front", "--wp WP01 --refs NFR-1", "broken-front", exit=1),
-    _map("broken-log", "--wp WP01 --refs NFR-1", "broken-log", exit=1),
-    _map("nothing", "", exit=2),
-    _map("no-refs", "--wp WP03", exit=2),
-    _map("no-refs-1", "--wp WP01", exit=2),
-    _map("no-package", "--refs fr-1,C-1", exit=2),
-    _map("two-ways", f"--wp WP01 --refs FR-1 {_BATCH}", exit=2),
-    _map("refs-and-tracker", "--wp WP01 --refs FR-1 --tracker-ref '#12'", exit=2),
-    _map("broken-batch", "--batch '{'", exit=2),
-    _map("batch-of-another-shape", """--batch '["WP01"]'""", exit=2),
-    _map("empty-batch", "--batch '{}'", exit=2),
-    _map("ambiguous", "--wp WP01 --refs NFR-1", "two", exit=2),
+    _map("protected-primary", "--wp WP02 --refs NFR-1", "coordination-protected", code=1),
+    _map("broken-front", "--wp WP01 --refs NFR-1", "broken-front", code=1),
+    _map("broken-log", "--wp WP01 --refs NFR-1", "broken-log", code=1),
+    _map("nothing", "", code=2),
+    _map("no-refs", "--wp WP03", code=2),
+    _map("no-refs-1", "--wp WP01", code=2),
+    _map("no-package", "--refs fr-1,C-1", code=2),
+    _map("two-ways", f"--wp WP01 --refs FR-1 {_BATCH}", code=2),
+    _map("refs-and-tracker", "--wp WP01 --refs FR-1 --tracker-ref '#12'", code=2),
+    _map("broken-batch", "--batch '{'", code=2),
+    _map("batch-of-another-shape", """--batch '["WP01"]'""", code=2),
+    _map("empty-batch", "--batch '{}'", code=2),
+    _map("ambiguous", "--wp WP01 --refs NFR-1", "two", code=2),
 )
 
 CASES = (*FINALIZE, *MAP)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from tests.golden.case import Case
 
 
-def _mission(name: str, line: str, repository: str = "empty", exit: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"mission {line}", exit, **rest)  # type: ignore[arg-type]
+def _mission(name: str, line: str, repository: str = "empty", code: int = 0, **rest: object) -> Case:
+    return Case(name, repository, f"mission {line}", code, **rest)  # type: ignore[arg-type]
 
 
 CASES = (
@@ -21,18 +21,18 @@ CASES = (
     _mission("beside-the-board", "new 'Day shift'", "board"),
     _mission("protect", "new 'Day shift' --protect main --protect live",
              shows=("protected_branches",), unlike="first"),
-    _mission("no-words", "new '!!!'", exit=2),
-    _mission("bad-slug", "new 'Day shift' --slug 'Day shift'", exit=2),
-    _mission("branch-of-single", "new 'Day shift' --coordination-branch log/day", exit=2),
-    _mission("no-title", "new", exit=2),
-    _mission("outside", "new 'Day shift'", "outside", exit=2),
+    _mission("no-words", "new '!!!'", code=2),
+    _mission("bad-slug", "new 'Day shift' --slug 'Day shift'", code=2),
+    _mission("branch-of-single", "new 'Day shift' --coordination-branch log/day", code=2),
+    _mission("no-title", "new", code=2),
+    _mission("outside", "new 'Day shift'", "outside", code=2),
     _mission("two", "list", "two"),
     _mission("none", "list"),
-    _mission("broken-meta", "list", "broken-meta", exit=1),
+    _mission("broken-meta", "list", "broken-meta", code=1),
     _mission("board", "show", "board"),
     _mission("coordinated", "show", "coordination"),
     _mission("one-of-two", "show --mission night-watch", "two", shows=("mission",), unlike="two"),
-    _mission("two", "show", "two", exit=2),
-    _mission("none", "show", exit=2),
-    _mission("broken-log", "show", "broken-log", exit=1),
+    _mission("two", "show", "two", code=2),
+    _mission("none", "show", code=2),
+    _mission("broken-log", "show", "broken-log", code=1),
 )  # fmt: skip

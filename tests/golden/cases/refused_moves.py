@@ -6,8 +6,8 @@ from tests.golden.case import Case
 from tests.golden.cases.move_task import FEEDBACK, REJECT, SELF
 
 
-def _case(name: str, line: str, repository: str = "board", exit: int = 1, **rest: object) -> Case:
-    return Case(name, repository, f"tasks move-task {line}".strip(), exit, **rest)  # type: ignore[arg-type]
+def _case(name: str, line: str, repository: str = "board", code: int = 1, **rest: object) -> Case:
+    return Case(name, repository, f"tasks move-task {line}".strip(), code, **rest)  # type: ignore[arg-type]
 
 
 _FORCE = "--agent pat --note 'never mind' --force"
@@ -69,12 +69,12 @@ BROKEN = (
 )
 
 USAGE = (
-    _case("no-words", "", exit=2),
-    _case("no-lane", "WP02 --agent ann", exit=2),
-    _case("unknown-lane", "WP02 --to finished", exit=2),
-    _case("ambiguous", "WP01 --to claimed", "two", exit=2),
-    _case("no-mission", "WP01 --to claimed", "empty", exit=2),
-    _case("no-repository", "WP01 --to claimed", "outside", exit=2),
+    _case("no-words", "", code=2),
+    _case("no-lane", "WP02 --agent ann", code=2),
+    _case("unknown-lane", "WP02 --to finished", code=2),
+    _case("ambiguous", "WP01 --to claimed", "two", code=2),
+    _case("no-mission", "WP01 --to claimed", "empty", code=2),
+    _case("no-repository", "WP01 --to claimed", "outside", code=2),
 )
 
 CASES = (
@@ -84,5 +84,5 @@ CASES = (
     *USAGE,
     _case("doubtful-reviewer", "WP06 --to approved --agent rob --intended-reviewer eve"),
     _case("doubtful-reason", "WP06 --to approved --agent rob --reviewer-failure-reason ill"),
-    _case("forced-to-done-feedback", f"WP06 --to done {_FORCE}", exit=0, extra=FEEDBACK),
+    _case("forced-to-done-feedback", f"WP06 --to done {_FORCE}", code=0, extra=FEEDBACK),
 )

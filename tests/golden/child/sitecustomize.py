@@ -29,7 +29,8 @@ class _Patching(importlib.abc.MetaPathFinder):
         if name != self.name:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
-        assert spec and spec.loader
+        assert spec
+        assert spec.loader
         load = spec.loader.exec_module
 
         def load_and_change(module: ModuleType) -> None:

@@ -1,0 +1,101 @@
+"""Does the golden suite notice a core that decides nothing, and does it alone drive the commands everywhere?
+
+    .venv/bin/python -m tests.golden.check
+
+Runs the cases of each command with its core swapped for a constant, then all cases with branch coverage in the children.
+Exit: 0 every swap is noticed and every command is covered, 1 not.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.golden.child.swaps import SWAPS, Swap
+
+ROOT = Path(__file__).parents[2]
+SUITE = "tests/golden/test_golden.py"
+LEAST_COVERED = 90.0
+COMMANDS: Mapping[str, tuple[str, ...]] = {
+    "move-task": (
+        "commands/move_*", "transition", "move_*", "hops", "option_guards", "review_guards", "table_guards",
+        "work_guards", "lanes", "placement",
+    ),
+    "status": ("commands/status", "commands/kanban", "status"),
+    "map-requirements": ("commands/map_requirements", "requirements", "specification"),
+}  # fmt: skip
+"""Modules below `moonmind/missions` that a command is made of."""
+
+
+def main() -> int:
+    """Both tables to stdout."""
+    noticed = [_is_noticed(name, swap) for name, swap in SWAPS.items()]
+    covered = _is_covered()
+    return 0 if all(noticed) and covered else 1
+
+
+def _is_noticed(name: str, swap: Swap) -> bool:
+    """Whether a case of each of its commands fails."""
+    good = True
+    for command in swap.commands:
+        done = _pytest({"GOLDEN_SWAP": name}, "-k", f"test_a_case_does_what_is_recorded and {command}/")
+        failed, passed = _count(done.stdout, "failed"), _count(done.stdout, "passed")
+        good = good and failed > 0
+        verdict = "noticed" if failed else "NOT NOTICED"
+        print(
+            f"{swap.core:32} {name:24} {command:18} {failed:3} of {failed + passed:3} cases fail   {verdict}",
+            flush=True,
+        )
+    return good
+
+
+def _is_covered() -> bool:
+    """Branch coverage of the commands' modules, from the children alone."""
+    with tempfile.TemporaryDirectory(prefix="moonmind-coverage-") as folder:
+        settings = Path(folder) / "coveragerc"
+        data = Path(folder) / "data"
+        settings.write_text(
+            f"[run]\nbranch = true\nparallel = true\nsource_pkgs = moonmind.missions\ndata_file = {data}\n"
+        )
+        done = _pytest({"COVERAGE_PROCESS_START": str(settings)})
+        print(f"\nall cases: {_count(done.stdout, 'passed')} passed, {_count(done.stdout, 'failed')} failed")
+        _coverage(settings, "combine", "--quiet")
+        return all([_covers(settings, command, modules) for command, modules in COMMANDS.items()])
+
+
+def _covers(settings: Path, command: str, modules: tuple[str, ...]) -> bool:
+    found = sorted(path for name in modules for path in (ROOT / "moonmind" / "missions").glob(f"{name}.py"))
+    include = "--include=" + ",".join(map(str, found))
+    report = json.loads(_coverage(settings, "json", "--quiet", "-o", "-", include))
+    percent = report["totals"]["percent_covered"]
+    good = percent >= LEAST_COVERED
+    print(f"{command:18} {percent:5.1f} % of statements and branches   {'covered' if good else 'NOT COVERED'}")
+    for path, file in report["files"].items():
+        missing = ", ".join([*map(str, file["missing_lines"]), *(f"{a}→{b}" for a, b in file["missing_branches"])])
+        print(f"    {Path(path).relative_to(ROOT)!s:52} {file['summary']['percent_covered']:5.1f} %  {missing}")
+    return good
+
+
+def _pytest(env: Mapping[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "-r", "", "-n", "2", SUITE, *words]
+    return subprocess.run(command, cwd=ROOT, env={**os.environ, **env}, capture_output=True, text=True, check=False)
+
+
+def _coverage(settings: Path, *words: str) -> str:
+    command = [sys.executable, "-m", "coverage", words[0], f"--rcfile={settings}", *words[1:]]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def _count(text: str, what: str) -> int:
+    found = re.search(rf"(\d+) {what}", text)
+    return int(found[1]) if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
