@@ -8,14 +8,14 @@ from typing import Literal
 
 from moonmind.missions.events import Evidence, ExecutionMode, ReviewResult
 from moonmind.missions.lanes import Lane
-from moonmind.missions.meta import Topology
 from moonmind.missions.placement import Policy
 from moonmind.missions.snapshot import PackageState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveRequest:
-    """`moonmind tasks move-task`, as it was called. `auto_commit` and where things are written are in the facts."""
+    """`moonmind tasks move-task`, as it was called. `auto_commit`, `review_feedback_file` and where things are written
+    are in the facts. A text of nothing but blanks counts as not given."""
 
     wp_id: str
     to: Lane
@@ -23,7 +23,6 @@ class MoveRequest:
     assignee: str | None = None
     shell_pid: str | None = None
     note: str | None = None
-    has_feedback: bool = False
     approval_ref: str | None = None
     reviewer: str | None = None
     self_review_fallback: bool = False
@@ -63,11 +62,10 @@ class Workspace:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveFacts:
     """What is so. `actor_default`: who acts when `--agent` is not given (git's `user.name`); None when nobody is known.
-    `next_cycle`: the number of the next review-cycle file."""
+    `next_cycle`: the number of the next review-cycle file. `tracker_refs`: those that the package's file has."""
 
     state: PackageState
     execution_mode: ExecutionMode
-    topology: Topology
     policy: Policy
     workspace: Workspace
     feedback: FeedbackFile
@@ -75,6 +73,60 @@ class MoveFacts:
     open_subtasks: Sequence[str] = ()
     next_cycle: int = 1
     actor_default: str | None = None
+    tracker_refs: Sequence[str] = ()
+
+
+MoveName = Literal[
+    "unchanged",
+    "claim",
+    "start",
+    "handover",
+    "review_taken",
+    "approval",
+    "completion",
+    "return",
+    "set_aside",
+    "review_ended",
+    "resumption",
+    "several_hops",
+    "rewind",
+    "rejection",
+    "self_review",
+    "verdict_skipped",
+    "done_unmerged",
+    "arbiter_override",
+    "forced",
+]
+"""The arms of the core that let a package go. The more particular name wins: a rejection by force is a rejection."""
+
+RefusalCode = Literal[
+    "SelfReviewFlags",
+    "ForceUnexplained",
+    "FeedbackNotUsed",
+    "SelfReview",
+    "MetadataWouldBeLost",
+    "ProtectedBranch",
+    "HeldByAnother",
+    "UnreadableVerdict",
+    "ArbiterCategoryRequired",
+    "RejectedVerdict",
+    "FeedbackFileMissing",
+    "FeedbackRequired",
+    "SubtasksOpen",
+    "UncommittedChanges",
+    "BranchBehind",
+    "NothingCommitted",
+    "NotMerged",
+    "NoSuchMove",
+    "ActorRequired",
+    "WorkspaceRequired",
+    "CommitRequired",
+    "ReviewerRequired",
+    "ApprovalRefRequired",
+    "ReviewReferenceRequired",
+    "ReasonRequired",
+]
+"""The arms that do not, in the order in which they are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +152,7 @@ class Move:
     `writes_feedback`: the feedback becomes the next review-cycle file.
     """
 
-    name: str
+    name: MoveName
     hops: tuple[Hop, ...]
     fields: Mapping[str, object] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
