@@ -9,7 +9,7 @@ from moonmind.missions.commands import words
 from moonmind.missions.lanes import LANES
 from moonmind.missions.status import StatusReport
 
-_NARROWEST_COLUMN = 17
+_NARROWEST_COLUMN, _WIDEST_COLUMN = 17, 36
 _TITLE_LINES = 2
 _BAR = 24
 _AT_WORK = ("claimed", "in_progress", "for_review", "in_review", "blocked")
@@ -40,7 +40,7 @@ def _kanban(report: StatusReport, width: int) -> str:
         return ""
     fitting = (width + len(words.GAP)) // (_NARROWEST_COLUMN + len(words.GAP))
     each = -(-len(filled) // -(-len(filled) // fitting))
-    column = (width + len(words.GAP)) // each - len(words.GAP)
+    column = min((width + len(words.GAP)) // each - len(words.GAP), _WIDEST_COLUMN)
     rows = (filled[start : start + each] for start in range(0, len(filled), each))
     return "\n\n".join("\n".join(words.beside([_lane(report, lane, column) for lane in row], column)) for row in rows)
 
