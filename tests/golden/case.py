@@ -11,8 +11,9 @@ READING = ("list-tasks", "status", "list-dependents", "validate-workflow", "list
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`line`: what comes after `moonmind`. `code`: how it exits. `shows`: parameters, as click calls them, without which
-    the case `unlike` differs. `folder`: below the repository, where it is called. `extra`: files made before, by path.
+    """`line`: what comes after `moonmind`. `code`: how it exits. `shows`: parameters, as click calls them, without
+    which the case `unlike` differs. `folder`: below the repository, where it is called. `extra`: files made before, by
+    path.
     """
 
     name: str

@@ -2,7 +2,8 @@
 
     .venv/bin/python -m tests.golden.check
 
-Runs the cases of each command with its core swapped for a constant, then all cases with branch coverage in the children.
+Runs the cases of each command with its core swapped for a constant, then all of them with branch coverage in the
+children.
 Exit: 0 every swap is noticed and every command is covered, 1 not.
 """
 
@@ -66,7 +67,8 @@ def _is_covered() -> bool:
         done = _pytest({"COVERAGE_PROCESS_START": str(settings)})
         print(f"\nall cases: {_count(done.stdout, 'passed')} passed, {_count(done.stdout, 'failed')} failed")
         _coverage(settings, "combine", "--quiet")
-        return all([_covers(settings, command, modules) for command, modules in COMMANDS.items()])
+        good = [_covers(settings, command, modules) for command, modules in COMMANDS.items()]
+        return all(good)
 
 
 def _covers(settings: Path, command: str, modules: tuple[str, ...]) -> bool:

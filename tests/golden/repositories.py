@@ -51,6 +51,7 @@ BOARD = (
     Wp("WP18", "again", "in_progress"),
     Wp("WP19", "papers", "approved", branch="main", front=PLANNING),
     Wp("WP20", "pushed-through", "done"),
+    Wp("WP21", "lost", "in_progress", branch="gone"),
 )  # fmt: skip
 """Nine lanes, and what stands in the way of a move."""
 
@@ -126,7 +127,7 @@ def _with_branches(repository: Repository, day: str = FIXED_DAY) -> Log:
 
 
 def board(folder: Path, day: str = FIXED_DAY, **changed: object) -> None:
-    """Twenty packages in a `single` mission; an owned file of WP14 is not committed."""
+    """Packages in every lane in a `single` mission; an owned file of WP14 is not committed."""
     repository = Repository(folder)
     log = _board_log(_with_branches(repository, day))
     repository.commit("The mission", {**_planning(BOARD, **changed), **_reviews(), LOG: log})
@@ -185,6 +186,12 @@ def detached(folder: Path) -> None:
     Repository(folder).git("checkout", "-q", "--detach")
 
 
+def nameless(folder: Path) -> None:
+    """Nobody is known to git."""
+    board(folder)
+    Repository(folder).git("config", "--unset", "user.name")
+
+
 def broken_log(folder: Path) -> None:
     """Its second line is cut short, as by an editor."""
     board(folder)
@@ -218,6 +225,7 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "board": board,
     "protected": lambda folder: board(folder, **_PROTECTED),
     "detached": detached,
+    "nameless": nameless,
     "coordination": coordination,
     "coordination-protected": lambda folder: coordination(folder, **_PROTECTED),
     "future": lambda folder: board(folder, FAR_DAY),

@@ -15,7 +15,7 @@ def _case(name: str, line: str, repository: str = "board", **rest: object) -> Ca
 
 FORWARD = (
     _case("claim", "WP02 --to claimed --agent ann", shows=("task_id", "to"), unlike="no-words"),
-    _case("claim-by-whoever-git-names", "WP02 --to claimed", shows=(), unlike=""),
+    _case("claim-by-whoever-git-names", "WP02 --to claimed"),
     _case("claim-agent", "WP02 --to claimed --agent kim", shows=("agent",), unlike="claim-by-whoever-git-names"),
     _case("assignee", "WP02 --to claimed --agent ann --assignee bob", shows=("assignee",), unlike="claim"),
     _case("shell-pid", "WP02 --to claimed --agent ann --shell-pid 4711", shows=("shell_pid",), unlike="claim"),
@@ -71,6 +71,8 @@ BESIDE = (
           shows=("force",), unlike="not-forced"),
     _case("forced-takes-over", "WP04 --to claimed --agent pat --note 'ann is ill' --force"),
     _case("forced-revival", "WP09 --to planned --agent pat --note 'wanted after all' --force"),
+    _case("back-by-reference", "WP07 --to in_progress --agent ann --approval-ref '#31'"),
+    _case("forced-to-done", "WP06 --to done --agent pat --note 'never mind' --force"),
     _case("arbiter", "WP10 --to in_progress --agent pat --note '[wrong_context] another branch' --force"),
 )  # fmt: skip
 

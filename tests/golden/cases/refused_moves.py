@@ -16,11 +16,12 @@ GUARDS = (
     _case("own-work-without-flag", "WP06 --to approved --agent rob --reviewer ann --intended-reviewer rob "
           "--reviewer-failure-reason 'rob is away'"),
     _case("own-work", "WP06 --to approved --agent rob --reviewer ann"),
-    _case("own-work-twin", f"WP06 --to approved --agent rob {SELF} --note yes"),
     _case("own-work-flag-alone", "WP06 --to approved --agent rob --reviewer ann --self-review-fallback "
-          "--reviewer-failure-reason 'rob is away'", shows=(), unlike=""),
+          "--reviewer-failure-reason 'rob is away'"),
     _case("own-work-no-reason", "WP06 --to approved --agent rob --reviewer ann --self-review-fallback "
           "--intended-reviewer rob"),
+    _case("self-review-of-no-review", f"WP02 --to claimed --agent ann {SELF}"),
+    _case("feedback-not-used", "WP06 --to approved --agent rob --review-feedback-file feedback.md", extra=FEEDBACK),
     _case("options-lost", "WP02 --to claimed --agent ann --assignee bob", "coordination-protected"),
     _case("tracker-lost", "WP02 --to claimed --agent ann --tracker-ref '#12'", "coordination-protected"),
     _case("protected", "WP02 --to claimed --agent ann", "protected"),
@@ -57,6 +58,9 @@ EDGES = (
     _case("arbiter-without-category", f"WP10 --to in_progress {_FORCE}"),
     _case("arbiter-unknown-category", "WP10 --to in_progress --agent pat --note '[whim] because' --force"),
     _case("arbiter-without-text", "WP10 --to in_progress --agent pat --note '[custom]' --force"),
+    _case("work-without-reviewer", "WP04 --to approved --agent ann --approval-ref '#31'"),
+    _case("nobody", "WP02 --to claimed", "nameless"),
+    _case("branch-gone", "WP21 --to for_review --agent ann"),
     _case("start-detached", "WP03 --to in_progress --agent ann --no-auto-commit", "detached"),
 )  # fmt: skip
 
@@ -84,5 +88,4 @@ CASES = (
     *USAGE,
     _case("doubtful-reviewer", "WP06 --to approved --agent rob --intended-reviewer eve"),
     _case("doubtful-reason", "WP06 --to approved --agent rob --reviewer-failure-reason ill"),
-    _case("forced-to-done-feedback", f"WP06 --to done {_FORCE}", code=0, extra=FEEDBACK),
 )
