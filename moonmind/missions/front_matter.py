@@ -83,11 +83,9 @@ def _edit(text: str, entries: Mapping[str, Entry], changed: Mapping[str, object]
     newline = "\r\n" if "\r\n" in text else "\n"
     first = next(iter(entries.values()))
     indent = text[text.rfind("\n", 0, first.start) + 1 : first.start]
-    added = "".join(
-        _dump(key, value, indent, newline) + newline for key, value in changed.items() if key not in entries
-    )
-    text += added
-    for key, entry in reversed(entries.items()):
+    added = [key for key in changed if key not in entries]
+    text += "".join(_dump(key, changed[key], indent, newline) + newline for key in added)
+    for key, entry in reversed(list(entries.items())):
         if key in changed:
             dumped = _dump(key, changed[key], indent, newline, comment=_comment(text, entry))
             text = text[: entry.start] + dumped.removeprefix(indent) + text[_end(text, entry) :]

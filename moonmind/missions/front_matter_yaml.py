@@ -63,12 +63,12 @@ class _Reader:
             raise BrokenYamlError("it has no keys", None)
         top = self._next()
         if not isinstance(top, yaml.MappingStartEvent) or top.flow_style:
-            raise BrokenYamlError("it has `key: value` on lines of their own", top.start_mark.line + 1)
+            raise BrokenYamlError("it has `key: value` on lines of their own", _line(top))
         entries = dict(self._entries())
         self._next()  # the end of the document
         after = self._next()
         if not isinstance(after, yaml.StreamEndEvent):
-            raise BrokenYamlError("it has one document only", after.start_mark.line + 1)
+            raise BrokenYamlError("it has one document only", _line(after))
         return entries
 
     def _entries(self) -> Iterator[tuple[str, Entry]]:
@@ -77,27 +77,27 @@ class _Reader:
             key = self._key(event, seen)
             first = self._next()
             value = self._value(first, key, depth=1)
-            mark, end = event.start_mark, event.end_mark.index
-            yield key, Entry(value, mark.line + 1, mark.index, end, first.start_mark.index, self._stop)
+            start, key_end = event.start_mark.index, event.end_mark.index
+            yield key, Entry(value, _line(event), start, key_end, first.start_mark.index, self._stop)
 
     def _key(self, event: Any, seen: set[str]) -> str:
         if not isinstance(event, yaml.ScalarEvent):
-            raise BrokenYamlError("a key is a word", event.start_mark.line + 1)
+            raise BrokenYamlError("a key is a word", _line(event))
         key = str(event.value)
         if key in seen:
-            raise BrokenYamlError(f"the key `{key}` stands there twice", event.start_mark.line + 1)
+            raise BrokenYamlError(f"the key `{key}` stands there twice", _line(event))
         seen.add(key)
         return key
 
     def _value(self, event: Any, key: str, depth: int) -> object:
+        self._stop = event.end_mark.index
         if isinstance(event, yaml.ScalarEvent):
-            self._stop = event.end_mark.index
             return self._scalar(event, key)
         if isinstance(event, yaml.AliasEvent):
-            raise BrokenYamlError("an alias (`*name`) is not followed: write the value out", event.start_mark.line + 1)
+            raise BrokenYamlError("an alias (`*name`) is not followed: write the value out", _line(event))
         if depth == MAX_DEPTH or event.tag is not None:
             why = "it is nested too deeply" if depth == MAX_DEPTH else f"the tag `{event.tag}` means nothing here"
-            raise BrokenYamlError(why, event.start_mark.line + 1)
+            raise BrokenYamlError(why, _line(event))
         is_list = isinstance(event, yaml.SequenceStartEvent)
         return self._list(event, key, depth) if is_list else self._mapping(event, depth)
 
@@ -131,4 +131,8 @@ class _Reader:
             return str(event.value)
         if kind == "null":
             return None
-        raise BrokenYamlError(f"to YAML `{event.value}` is no text ({kind}): quote it", event.start_mark.line + 1)
+        raise BrokenYamlError(f"to YAML `{event.value}` is no text ({kind}): quote it", _line(event))
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
