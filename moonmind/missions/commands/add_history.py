@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moonmind.missions.board import read_board
 from moonmind.missions.commands.session import open_session
-from moonmind.missions.commands.writing import find_package, path_in_repository, prepare_edit
+from moonmind.missions.commands.writing import find_package, package_edit, path_in_repository
 from moonmind.missions.errors import USAGE, MissionError
 from moonmind.missions.packages import HistoryEntry
 from moonmind.missions.ports import Ports
@@ -26,10 +26,10 @@ def _do_add_history(
         raise MissionError("EmptyNote", "--note has no text: say what others should know", exit_code=USAGE)
     session = open_session(mission, as_json, ports)
     here, meta = session.ports, session.meta
-    entry = HistoryEntry(at=now, note=note, agent=agent, shell_pid=shell_pid)
+    entry = HistoryEntry(at=now, note=note, agent=agent or here.git.user_name(), shell_pid=shell_pid)
     with here.router.exclusive():
         package = find_package(read_board(here.reader, meta), task_id)
-        edit = prepare_edit(here.reader, meta, package.path, lambda front: {"history": [*front.history, entry]})
+        edit = package_edit(here.reader, meta, package.path, lambda front: {"history": [*front.history, entry]})
         here.router.commit_artifact(
             meta, {package.path: edit}, f"{task_id}: a note in its history", kind="package", policy="keep"
         )

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 
 from moonmind.missions import tasks_document
 from moonmind.missions.board import Board, Package, read_board
-from moonmind.missions.commands.marks import Mark, all_statuses, decide_marks, marks_document, marks_words
+from moonmind.missions.commands.marks import (
+    Mark,
+    all_statuses,
+    checked_by_hand,
+    decide_marks,
+    marks_document,
+    marks_words,
+)
 from moonmind.missions.commands.moment import make_events
 from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import find_actor, find_package, find_policy, reduce_with, total_edit
@@ -14,7 +21,7 @@ from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, Evidence, SubtaskStatus
 from moonmind.missions.moves import Hop
 from moonmind.missions.placement import Policy
-from moonmind.missions.ports import Ports
+from moonmind.missions.ports import Ports, Render
 from moonmind.missions.snapshot import encode_snapshot
 
 TASKS = "tasks.md"
@@ -42,6 +49,7 @@ def _do_mark_status(
         events = make_events(board, _hops(board, marks, status, here), now=now, chance=chance)
         if events or not all(mark.is_shown(status) for mark in marks):
             _write(board, events, here, policy, marks_words(marks, status))
+            _note_unchecked(board, marks, here.render)
     here.render.answer(marks_document(marks, status), lambda: marks_words(marks, status))
 
 
@@ -80,4 +88,9 @@ def _write(board: Board, events: list[Event], ports: Ports, policy: Policy, subj
     if events:
         ports.router.commit_status(board.meta, events, encode_snapshot(snapshot), policy=policy)
     ports.router.commit_artifact(board.meta, {TASKS: edit}, subject, kind="planning", policy=policy)
-    asked = {task_id for event in events if event.evidence for task_id in event.evidence.subtasks or ()}
+
+
+def _note_unchecked(board: Board, marks: Sequence[Mark], render: Render) -> None:
+    ids = checked_by_hand(board, besides={mark.id for mark in marks})
+    if ids:
+        render.note(f"{', '.join(ids)}: checked by hand, and the log does not say so; unchecked. Use mark-status")

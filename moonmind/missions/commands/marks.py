@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -50,6 +50,17 @@ def all_statuses(board: Board, snapshot: Snapshot) -> dict[str, SubtaskStatus]:
         for section in board.sections
         for subtask in section.subtasks
     }
+
+
+def checked_by_hand(board: Board, *, besides: Collection[str]) -> list[str]:
+    """Subtasks that tasks.md shows as done and the log does not."""
+    told = all_statuses(board, board.snapshot)
+    return [
+        subtask.id
+        for section in board.sections
+        for subtask in section.subtasks
+        if subtask.done and told[subtask.id] == "pending" and subtask.id not in besides
+    ]
 
 
 def marks_document(marks: Sequence[Mark], status: SubtaskStatus) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from moonmind.missions.board import Board, Package
 from moonmind.missions.errors import MissionError
-from moonmind.missions.events import Event, last_moment
+from moonmind.missions.events import Event, encode_events, last_moment
 from moonmind.missions.ids import make_ulids
 from moonmind.missions.moves import Hop
 
@@ -29,10 +29,13 @@ def moment_after(last: str | None, now: str) -> str:
 
 
 def make_events(board: Board, hops: Sequence[tuple[Package, Hop]], *, now: str, chance: int) -> list[Event]:
-    """All of one instant, later than all that the log has, with ids that sort in the order of the hops."""
+    """All of one instant, later than all that the log has, with ids that sort in the order of the hops. Raises
+    MissionError where they could not be written."""
     at = moment_after(last_moment(board.events), now)
     ids = make_ulids(len(hops), (_as_time(at) - _EPOCH) // timedelta(milliseconds=1), chance)
-    return [_make_event(board, package, hop, event_id, at) for event_id, (package, hop) in zip(ids, hops, strict=True)]
+    events = [_make_event(board, package, hop, one, at) for one, (package, hop) in zip(ids, hops, strict=True)]
+    _check_text(events)
+    return events
 
 
 def _make_event(board: Board, package: Package, hop: Hop, event_id: str, at: str) -> Event:
@@ -52,6 +55,14 @@ def _make_event(board: Board, package: Package, hop: Hop, event_id: str, at: str
         mission_id=board.meta.mission_id,
         mission_slug=board.meta.slug,
     )
+
+
+def _check_text(events: Sequence[Event]) -> None:
+    """What a shell hands over may be bytes that are no text."""
+    try:
+        encode_events(events)
+    except UnicodeEncodeError:
+        raise MissionError("NotText", "a name or a note holds bytes that are not UTF-8: write it anew") from None
 
 
 def _as_time(at: str) -> datetime:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from moonmind.missions import reviews
 from moonmind.missions.board import Board, Package
 from moonmind.missions.commands.moment import make_events
-from moonmind.missions.commands.writing import prepare_edit, reduce_with
+from moonmind.missions.commands.writing import package_edit, reduce_with
 from moonmind.missions.events import Event
 from moonmind.missions.moves import Move, MoveFacts, MoveRequest
 from moonmind.missions.packages import FrontMatter, HistoryEntry
@@ -80,19 +80,17 @@ def _package(case: Case, move: Move, events: list[Event], reader: FsReader) -> M
     entry = None if move.skipped_reason else _history_entry(case.request, events)
 
     def change(front: FrontMatter) -> Mapping[str, object]:
-        fields = dict(move.fields)
-        if case.request.tracker_refs and "tracker_refs" in fields:
-            fields["tracker_refs"] = list(dict.fromkeys([*front.tracker_refs, *case.request.tracker_refs]))
-        return {**fields, "history": [*front.history, entry]} if entry else fields
+        history = {"history": [*front.history, entry]} if entry else {}
+        return {**move.fields, **history}
 
     if not entry and not move.fields:
         return {}
-    return {case.package.path: prepare_edit(reader, case.board.meta, case.package.path, change)}
+    return {case.package.path: package_edit(reader, case.board.meta, case.package.path, change)}
 
 
 def _history_entry(request: MoveRequest, events: list[Event]) -> HistoryEntry | None:
     if not events:
         return None
-    last = events[-1]
-    note = f"{_way(events)}: {request.note}" if request.note else _way(events)
-    return HistoryEntry(at=last.at, note=note, agent=last.actor, shell_pid=request.shell_pid)
+    said = (request.note or "").strip()
+    note = f"{_way(events)}: {said}" if said else _way(events)
+    return HistoryEntry(at=events[-1].at, note=note, agent=events[-1].actor, shell_pid=request.shell_pid)

@@ -19,14 +19,15 @@ PLANNING = "specs/"
 """Where planning files lie, which are no work of a package."""
 
 
-def gather_facts(board: Board, package: Package, ports: Ports, *, feedback: FeedbackFile, auto_commit: bool) -> MoveFacts:
+def gather_facts(
+    board: Board, package: Package, ports: Ports, *, feedback: FeedbackFile, auto_commit: bool
+) -> MoveFacts:
     """Reads, and changes nothing."""
     meta, git, wp_id = board.meta, ports.git, package.front.work_package_id
     review_file, cycle = _newest_review(ports.reader, board, package)
     return MoveFacts(
         state=board.state_of(wp_id),
         execution_mode=package.front.execution_mode,
-        topology=meta.topology,
         policy=decide_policy("move-task", Branches(git.branch(), meta), auto_commit=auto_commit),
         workspace=_workspace(git, board.state_of(wp_id), package.front.owned_files, meta.target_branch),
         feedback=feedback,
@@ -34,6 +35,7 @@ def gather_facts(board: Board, package: Package, ports: Ports, *, feedback: Feed
         open_subtasks=[subtask.id for subtask in board.open_subtasks(wp_id)],
         next_cycle=cycle + 1,
         actor_default=git.user_name(),
+        tracker_refs=package.front.tracker_refs,
     )
 
 

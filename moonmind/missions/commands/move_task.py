@@ -12,7 +12,7 @@ from moonmind.missions.commands.move_facts import gather_facts, read_feedback
 from moonmind.missions.commands.move_words import move_document, move_words
 from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import find_package
-from moonmind.missions.errors import RefusedError, Refusal
+from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.lanes import Lane
 from moonmind.missions.moves import MoveRequest
 from moonmind.missions.ports import Ports
@@ -53,7 +53,7 @@ def _do_move_task(
     session = open_session(mission, as_json, ports)
     here = session.ports
     feedback, text = read_feedback(review_feedback_file)
-    request = MoveRequest(wp_id=task_id, to=to, has_feedback=feedback != "none", **options)
+    request = MoveRequest(wp_id=task_id, to=to, **options)
     with here.router.exclusive():
         board = read_board(here.reader, session.meta)
         package = find_package(board, task_id)
@@ -61,9 +61,7 @@ def _do_move_task(
         move = transition.decide_move(request, facts)
         if isinstance(move, Refusal):
             raise RefusedError(move)
-        case = Case(
-            board=board, package=package, request=request, facts=facts, feedback=text, now=now, chance=chance
-        )
+        case = Case(board=board, package=package, request=request, facts=facts, feedback=text, now=now, chance=chance)
         effects = prepare_effects(case, move, here.reader)
         write_effects(case, effects, here)
     here.render.answer(move_document(case, move, effects), lambda: move_words(case, move, effects))

@@ -13,9 +13,9 @@ from moonmind.missions.moves import Move
 _NEXT: Mapping[Lane, str] = {
     "planned": "whoever takes it: moonmind tasks move-task {wp} --to claimed",
     "claimed": "check out the branch for the work, then: moonmind tasks move-task {wp} --to in_progress",
-    "in_progress": "when the work is committed and its subtasks are done: moonmind tasks move-task {wp} --to for_review",
+    "in_progress": "with the work committed and its subtasks done: moonmind tasks move-task {wp} --to for_review",
     "for_review": "whoever reviews it: moonmind tasks move-task {wp} --to in_review",
-    "in_review": "move-task {wp} --to approved, or --to planned --review-feedback-file FILE",
+    "in_review": "moonmind tasks move-task {wp} --to approved, or --to planned --review-feedback-file FILE",
     "approved": "merge its branch into {target}, then: moonmind tasks move-task {wp} --to done",
     "done": "what waited for it: moonmind tasks list-dependents {wp}",
     "blocked": "when it can go on: moonmind tasks move-task {wp} --to in_progress",

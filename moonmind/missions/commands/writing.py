@@ -61,21 +61,26 @@ def reduce_with(board: Board, events: list[Event]) -> Snapshot:
     return reducer.reduce_events(everything, mission_id=board.meta.mission_id, mission_slug=board.meta.slug)
 
 
-def prepare_edit(reader: FsReader, meta: Meta, path: str, change: Change) -> Edit:
-    """How a package's file is changed. Raises MissionError, before anything is written, when it would be no package
-    file any more. Where the last commit has no such file, or a broken one, the working tree's goes in whole."""
-    checked = _apply(reader.read(meta, "package", path) or b"", path, change)
+def total_edit(content: bytes, edit: Edit) -> Edit:
+    """The edit, proven on the working tree's `content`: raises MissionError, before anything is written, when it cannot
+    be made there. Where the last commit has no such file, or a broken one, the working tree's goes in whole."""
+    changed = edit(content)
+
+    def total(other: bytes) -> bytes:
+        try:
+            return edit(other)
+        except MissionError:
+            return changed
+
+    return total
+
+
+def package_edit(reader: FsReader, meta: Meta, path: str, change: Change) -> Edit:
+    """How a package's file is changed; after it, it is a package's file still."""
 
     def edit(content: bytes) -> bytes:
-        try:
-            return _apply(content, path, change)
-        except MissionError:
-            return checked
+        changed = front_matter.set_fields(content, change(front_matter.parse_front_matter(content, path)))
+        front_matter.parse_front_matter(changed, path)
+        return changed
 
-    return edit
-
-
-def _apply(content: bytes, path: str, change: Change) -> bytes:
-    changed = front_matter.set_fields(content, change(front_matter.parse_front_matter(content, path)))
-    front_matter.parse_front_matter(changed, path)
-    return changed
+    return total_edit(reader.read(meta, "package", path) or b"", edit)

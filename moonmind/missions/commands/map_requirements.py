@@ -1,0 +1,1 @@
+"""`moonmind tasks map-requirements`: which package does what the specification asks for."""
