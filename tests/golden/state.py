@@ -12,21 +12,24 @@ from tests.golden.git import Repository
 
 LOCK = "moonmind"
 """Files of this name in `.git` are the writers' lock: being there says nothing."""
-_VIEWS = ("status.events.jsonl", "status.json")
+LOG, SNAPSHOT = "status.events.jsonl", "status.json"
 """Shown as events, not as text."""
+_COORDINATION = ("coordination/", "missions/", "log/")
+"""How the branches begin that logs lie on."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """`files`: of the working tree, by path, with mode. `refs`: branch → commit. `index`: as git lists it. `internals`:
-    digest of every file in `.git` but the index (git writes times there) and the lock. `logs`: by file and branch."""
+    digest of every file in `.git` but the index (git writes times there) and the lock. `logs`, `snapshots`: text by file, or by branch and file."""
 
     files: dict[str, tuple[int, bytes]]
     refs: dict[str, str]
     head: str
     index: str
     internals: dict[str, str]
-    logs: dict[str, list[str]]
+    logs: dict[str, str]
+    snapshots: dict[str, str]
 
     @property
     def commits(self) -> dict[str, str]:
@@ -37,13 +40,14 @@ class State:
 def read_state(folder: Path) -> State:
     """Everything, without changing anything."""
     if not (folder / ".git").exists():
-        return State(_files(folder), {}, "", "", {}, {})
+        return State(_files(folder), {}, "", "", {}, {}, {})
     repository = Repository(folder)
     lines = repository.git("for-each-ref", "--format=%(refname:short) %(objectname)").splitlines()
     refs = dict(line.split() for line in lines)
     head = (folder / ".git" / "HEAD").read_text()
     index = repository.git("ls-files", "--stage", "-v")
-    return State(_files(folder), refs, head, index, _internals(folder / ".git"), _logs(repository, refs))
+    logs, snapshots = (_views(repository, refs, name) for name in (LOG, SNAPSHOT))
+    return State(_files(folder), refs, head, index, _internals(folder / ".git"), logs, snapshots)
 
 
 def _files(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -65,15 +69,16 @@ def _internals(folder: Path) -> dict[str, str]:
     }
 
 
-def _logs(repository: Repository, refs: dict[str, str]) -> dict[str, list[str]]:
+def _views(repository: Repository, refs: dict[str, str], name: str) -> dict[str, str]:
+    """Every mission's file of this name, in the working tree and on coordination branches."""
     found = {
-        path.relative_to(repository.folder).as_posix(): path.read_text().splitlines()
-        for path in sorted(repository.folder.glob("specs/*/status.events.jsonl"))
+        path.relative_to(repository.folder).as_posix(): path.read_text()
+        for path in sorted(repository.folder.glob(f"specs/*/{name}"))
     }
-    for name in (name for name in refs if name.startswith("coordination/")):
-        for path in repository.git("ls-tree", "-r", "--name-only", name).splitlines():
-            if path.endswith("status.events.jsonl"):
-                found[f"{name}:{path}"] = repository.git("show", f"{name}:{path}").splitlines()
+    for branch in (one for one in refs if one.startswith(_COORDINATION)):
+        for path in repository.git("ls-tree", "-r", "--name-only", branch).splitlines():
+            if path.endswith(name):
+                found[f"{branch}:{path}"] = repository.git("show", f"{branch}:{path}")
     return found
 
 
@@ -86,13 +91,12 @@ def difference(folder: Path, before: State, after: State) -> str:
 
 
 def _events(before: State, after: State) -> str:
-    lines = []
+    text = ""
     for name, log in after.logs.items():
-        known = before.logs.get(name, [])
-        lines += [f"{name}: +{line}\n" for line in log[len(known) :]]
-        if log[: len(known)] != known:
-            lines.append(f"{name}: EARLIER LINES CHANGED\n")
-    return _titled("events", "".join(lines))
+        known = before.logs.get(name, "")
+        text += "" if log.startswith(known) else f"{name}: EARLIER LINES CHANGED\n"
+        text += "".join(f"{name}: +{line}\n" for line in log[len(known) :].splitlines())
+    return _titled("events", text)
 
 
 def _commits(folder: Path, before: State, after: State) -> str:
@@ -112,7 +116,7 @@ def _changes(before: State, after: State) -> str:
     for name in sorted({*before.files, *after.files}):
         old, new = before.files.get(name), after.files.get(name)
         if old != new:
-            text += _mode(name, old, new) + ("" if name.endswith(_VIEWS) else _diff(old, new))
+            text += _mode(name, old, new) + ("" if name.endswith((LOG, SNAPSHOT)) else _diff(old, new))
     return _titled("files", text)
 
 

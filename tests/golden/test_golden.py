@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from moonmind.missions.events import parse_log
+from moonmind.missions.reducer import reduce_events
+from moonmind.missions.snapshot import encode_snapshot
 from tests.golden.case import Case
 from tests.golden.cases import CASES
 from tests.golden.harness import Outcome, document, recorded_text, run
+from tests.golden.state import LOG, SNAPSHOT
 
 RECORDED = Path(__file__).with_name("recorded")
 
@@ -44,6 +48,17 @@ def _check(case: Case, outcome: Outcome) -> None:
     assert "Traceback" not in outcome.stderr
     if case.code or case.is_reading:
         assert outcome.after == outcome.before, "it changed something"
+    _check_snapshots(outcome)
+
+
+def _check_snapshots(outcome: Outcome) -> None:
+    """Beside a log that has grown lies what it amounts to."""
+    for name, log in outcome.after.logs.items():
+        if log and log != outcome.before.logs.get(name):
+            events = parse_log(log.encode())
+            snapshot = reduce_events(events, mission_id=events[0].mission_id, mission_slug=events[0].mission_slug)
+            beside = name.removesuffix(LOG) + SNAPSHOT
+            assert outcome.after.snapshots[beside].encode() == encode_snapshot(snapshot)
 
 
 def _check_document(machine: Outcome) -> None:

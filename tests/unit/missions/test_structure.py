@@ -33,7 +33,7 @@ def _file_of(module: str) -> Path | None:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    """Modules, of ours and of others, also those imported inside functions; what is for types only is none."""
+    """Modules, of ours and of others, also those imported inside functions."""
     for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
