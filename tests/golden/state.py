@@ -21,7 +21,9 @@ _COORDINATION = ("coordination/", "missions/", "log/")
 @dataclass(frozen=True, slots=True)
 class State:
     """`files`: of the working tree, by path, with mode. `refs`: branch → commit. `index`: as git lists it. `internals`:
-    digest of every file in `.git` but the index (git writes times there) and the lock. `logs`, `snapshots`: text by file, or by branch and file."""
+    digest of every file in `.git` but the index (git writes times there) and the lock. `logs`, `snapshots`: text by
+    file, or by branch and file.
+    """
 
     files: dict[str, tuple[int, bytes]]
     refs: dict[str, str]
