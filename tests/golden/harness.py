@@ -58,7 +58,8 @@ def run(case: Case, made: Path, tmp: Path, *, as_json: bool) -> Outcome:
     )
     after = read_state(folder)
     stdout, stderr = done.stdout.decode(), done.stderr.decode()
-    text = f"exit {done.returncode}\n{_titled('stdout', stdout)}{_titled('stderr', stderr)}"
+    said = _indented(stdout) if as_json else stdout
+    text = f"exit {done.returncode}\n{_titled('stdout', said)}{_titled('stderr', stderr)}"
     arm = "".join(sorted(set(arms.read_text().splitlines()))) if arms.exists() else ""
     commits = before.commits
     return Outcome(
@@ -101,6 +102,14 @@ def document(stdout: str) -> dict[str, object]:
     assert not stdout[end:].strip(), f"more than one document: {stdout}"
     assert isinstance(found, dict)
     return found
+
+
+def _indented(stdout: str) -> str:
+    """The document on lines that `git diff` can show; text that is none as it is."""
+    try:
+        return json.dumps(json.loads(stdout), indent=1, ensure_ascii=False)
+    except ValueError:
+        return stdout
 
 
 def _titled(title: str, text: str) -> str:
