@@ -1,17 +1,25 @@
-"""Identifiers: ULIDs of events and missions, and what packages, subtasks and requirements are called."""
+"""Identifiers: ULIDs of events and missions, and what packages, subtasks, requirements and branches are called."""
 
 from __future__ import annotations
 
 import re
 
-ULID = re.compile(r"^[0-7][0-9A-HJKMNP-TV-Z]{25}$")
+# `\Z` and `[0-9]`, since `$` lets a line end pass, and `\d` the digits of all scripts.
+ULID = re.compile(r"^[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
 """26 characters of Crockford's base 32 (github.com/ulid/spec): 48 bits of milliseconds, 80 of chance."""
 
-WORK_PACKAGE = re.compile(r"^WP\d{2,4}$")
-SUBTASK = re.compile(r"^T\d{2,5}$")
-REQUIREMENT = re.compile(r"^(?:FR|NFR|C)-\d{1,5}$")
-SLUG = re.compile(r"^\d{3,5}-[a-z0-9]+(?:-[a-z0-9]+)*$")
+WORK_PACKAGE = re.compile(r"^WP[0-9]{2,4}\Z")
+SUBTASK = re.compile(r"^T[0-9]{2,5}\Z")
+REQUIREMENT = re.compile(r"^(?:FR|NFR|C)-[0-9]{1,5}\Z")
+SLUG = re.compile(r"^[0-9]{3,5}-[a-z0-9]+(?:-[a-z0-9]+)*\Z")
 """A mission's folder: its number, three digits at least, and words of lower-case letters and digits."""
+MOMENT = re.compile(
+    r"^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{6}Z\Z"
+)
+BRANCH = re.compile(
+    r"^(?![-/.])(?!.*(?:\.\.|//|/\.|@\{|\.lock(?:/|\Z)))[^\x00-\x20\x7f~^:?*\[\\]+(?<![/.])\Z",
+)
+"""As `git check-ref-format --branch` has it: never an option, a range or a path out of the folder."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _CHANCE_BITS = 80

@@ -8,13 +8,13 @@ import msgspec
 
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Moment, Ulid
-from moonmind.missions.ids import SLUG
+from moonmind.missions.ids import BRANCH, SLUG
 
 Topology = Literal["single", "coordination"]
 """`single`: all of a mission lies in the working tree. `coordination`: events, snapshot and review cycles lie on a
 branch of their own, so that many working trees share one truth and a protected primary branch stays as it is."""
 
-Branch = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Branch = Annotated[str, msgspec.Meta(pattern=BRANCH.pattern, max_length=200)]
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,7 +40,7 @@ def parse_meta(content: bytes, folder: str) -> Meta:
     """Raises MissionError `BrokenMeta` that names the key. `folder`: the name of the folder that the file lies in."""
     try:
         meta = msgspec.json.decode(content, type=Meta)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise _broken(folder, str(error)) from None
     if meta.slug != folder:
         raise _broken(folder, f"its slug is `{meta.slug}`, and its folder is called `{folder}`")
@@ -48,6 +48,8 @@ def parse_meta(content: bytes, folder: str) -> Meta:
         raise _broken(folder, "`coordination_branch` is named exactly where the topology is `coordination`")
     if meta.coordination_branch == meta.target_branch:
         raise _broken(folder, "`coordination_branch` and `target_branch` are two branches")
+    if meta.coordination_branch in meta.protected_branches:
+        raise _broken(folder, "`coordination_branch` is protected, and every command commits to it")
     return meta
 
 
