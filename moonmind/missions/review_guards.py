@@ -47,7 +47,7 @@ def arbiter_category(case: MoveCase) -> Refusal | None:
     if case.is_arbiter_override and not case.arbiter:
         return refuse(
             "ArbiterCategoryRequired",
-            f"a reviewer rejected {case.request.wp_id}: begin the note with why that does not count, one of "
+            f"a reviewer rejected {case.request.wp_id}: begin --note with why that does not count, one of "
             "[pre_existing_failure] [wrong_context] [cross_scope] [infra_environmental] [custom], and go on after it",
         )
     return None

@@ -24,10 +24,10 @@ def table_refusal(case: MoveCase) -> Refusal | None:
 
 def _no_such_move(case: MoveCase) -> Refusal:
     after: list[Lane] = [to for lane, to in EDGES if lane == case.lane]
-    way = ", ".join(after) or "nowhere"
+    way = f"to {', '.join(after)}" if after else "nowhere"
     return refuse(
         "NoSuchMove",
-        f"{case.request.wp_id} is in {case.lane}. From there it goes to {way}; to {case.request.to} only with --force, "
+        f"{case.request.wp_id} is in {case.lane}. From there it goes {way}; to {case.request.to} only with --force, "
         "--agent and --note",
         from_lane=case.lane,
         to_lane=case.request.to,
@@ -56,7 +56,7 @@ def _workspace(case: MoveCase) -> Refusal | None:
 def _commit(case: MoveCase) -> Refusal | None:
     if case.facts.execution_mode == "code_change" and case.facts.workspace.head is None:
         branch, wp_id = case.facts.workspace.branch or "HEAD", case.request.wp_id
-        return refuse("CommitRequired", f"{branch}, where {wp_id} is worked on, has no commit: restore it, or commit")
+        return refuse("CommitRequired", f"{branch}, where {wp_id} is worked on, has no commit: git commit there")
     return None
 
 

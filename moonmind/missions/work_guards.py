@@ -71,13 +71,15 @@ def review_currency(case: MoveCase) -> Refusal | None:
     if case.facts.execution_mode == "planning_artifact" or not any(step in HANDED_OVER for step in case.steps):
         return None
     if work.uncommitted:
-        message = f"these files of {wp_id} have changes that are not committed: {_shown(work.uncommitted)}. Commit them"
+        message = (
+            f"these files of {wp_id} have changes that are not committed: {_shown(work.uncommitted)}. git commit them"
+        )
         return refuse("UncommittedChanges", message, files=list(work.uncommitted))
     if work.behind:
-        message = f"{_branch(case)} lacks what the target branch has changed: {_shown(work.behind)}. Merge it first"
+        message = f"{_branch(case)} lacks what the target branch has changed: {_shown(work.behind)}. git merge that"
         return refuse("BranchBehind", message, files=list(work.behind))
     if not work.has_commits_beyond:
-        message = f"{_branch(case)} has changed nothing but planning files since {wp_id} was begun: commit the work"
+        message = f"{_branch(case)} has changed nothing but planning files since {wp_id} was begun: git commit the work"
         return refuse("NothingCommitted", message)
     return None
 
