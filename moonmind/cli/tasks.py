@@ -137,7 +137,7 @@ def add_history(**arguments: Any) -> None:
     """
     from moonmind.missions.commands.add_history import _do_add_history
 
-    call(_do_add_history, now=now_text(), chance=draw_chance(), **arguments)
+    call(_do_add_history, now=now_text(), **arguments)
 
 
 @tasks.command("finalize-tasks")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
+from moonmind.missions import status
 from moonmind.missions.board import read_board
 from moonmind.missions.commands import words
 from moonmind.missions.commands.session import SPECS, default_ports, open_session, read_metas
@@ -12,7 +13,6 @@ from moonmind.missions.lanes import LANES
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, place_of
 from moonmind.missions.ports import Ports
-from moonmind.missions.status import list_packages
 
 
 def _do_mission_list(*, as_json: bool, ports: Ports | None = None) -> None:
@@ -26,18 +26,17 @@ def _do_mission_show(*, mission: str | None, as_json: bool, ports: Ports | None 
     """What it is, how many packages are in each lane, and where its parts lie."""
     session = open_session(mission, as_json, ports)
     meta = session.meta
-    rows = list_packages(read_board(session.ports.reader, meta), None)
+    rows = status.list_packages(read_board(session.ports.reader, meta), None)
     by_lane = {lane: sum(row["lane"] == lane for row in rows) for lane in LANES}
-    places = {kind: _place(meta, kind) for kind in get_args(Kind)}
     document = {
         **_row(meta),
         "created_at": meta.created_at,
         "protected_branches": meta.protected_branches,
         "total_wps": len(rows),
         "by_lane": by_lane,
-        "places": places,
+        "places": {kind: place_of(kind, meta.topology) for kind in get_args(Kind)},
     }
-    session.ports.render.answer(document, lambda: _show_words(meta, by_lane, places))
+    session.ports.render.answer(document, lambda: _show_words(meta, by_lane))
 
 
 def _row(meta: Meta) -> dict[str, Any]:
@@ -64,7 +63,7 @@ def _list_words(metas: Sequence[Meta]) -> str:
     return words.table(["mission", "title", "topology", "target"], rows, words.screen_width())
 
 
-def _show_words(meta: Meta, by_lane: Mapping[str, int], places: Mapping[str, str]) -> str:
+def _show_words(meta: Meta, by_lane: Mapping[str, int]) -> str:
     counts = ", ".join(f"{lane} {count}" for lane, count in by_lane.items() if count)
     facts = [
         ("title", words.plain(meta.title)),
@@ -74,8 +73,8 @@ def _show_words(meta: Meta, by_lane: Mapping[str, int], places: Mapping[str, str
         ("target branch", meta.target_branch),
         ("protected", ", ".join(meta.protected_branches) or "nothing"),
         ("packages", counts or "none yet"),
-        ("log, snapshot", places["status"]),
-        ("reviews", places["review"]),
-        ("the rest", places["package"]),
+        ("log, snapshot", _place(meta, "status")),
+        ("reviews", _place(meta, "review")),
+        ("the rest", _place(meta, "package")),
     ]
     return "\n".join(f"{name:15}{value}" for name, value in facts)

@@ -68,7 +68,7 @@ def total_edit(content: bytes, edit: Edit) -> Edit:
 
     def total(other: bytes) -> bytes:
         try:
-            return edit(other)
+            return edit(other) if other else changed
         except MissionError:
             return changed
 

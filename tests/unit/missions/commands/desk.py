@@ -72,10 +72,10 @@ def event(number: int, from_lane: Lane, to_lane: Lane, wp_id: str = "WP01", **ch
         "review_ref": None,
         "review_result": None,
         "execution_mode": "code_change",
+        "at": f"2026-11-21T09:{number:02d}:00.000000Z",
     }
     return Event(
         event_id=make_ulid(1, number),
-        at=f"2026-11-21T09:{number:02d}:00.000000Z",
         wp_id=wp_id,
         from_lane=from_lane,
         to_lane=to_lane,

@@ -1,0 +1,92 @@
+"""A branch that holds what all working trees share: read and written without being checked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from moonmind.missions.adapters.files import checked
+from moonmind.missions.adapters.git_cli import HEADS, GitCli
+from moonmind.missions.adapters.git_objects import (
+    NEW_FILE_MODE,
+    Entry,
+    content_of,
+    entries_of,
+    make_commit,
+    moving,
+    store,
+)
+from moonmind.missions.errors import MissionError
+from moonmind.missions.meta import Meta
+
+
+@dataclass(frozen=True, slots=True)
+class CoordinationBranch:
+    """`start`: what it is made from. Names of files are from the repository's top."""
+
+    git: GitCli
+    name: str
+    start: str
+
+    def head(self) -> str:
+        """Its commit. Raises MissionError `CoordinationBranchMissing` with the command that makes it."""
+        if commit := self.git.commit_of(f"{HEADS}{self.name}"):
+            return commit
+        command = f"git branch {self.name} {self.start}"
+        raise MissionError(
+            "CoordinationBranchMissing",
+            f"the coordination branch {self.name} is not in this repository: fetch it "
+            f"(git fetch origin {self.name}:{self.name}), or where there is none yet: {command}",
+            details={"branch": self.name, "command": command},
+        )
+
+    def read(self, name: str) -> bytes | None:
+        """A file's content; None when there is none."""
+        return self.read_at(self.head(), name)
+
+    def read_at(self, commit: str, name: str) -> bytes | None:
+        """The same of a commit that is known already."""
+        entry = entries_of(self.git.process, commit, [checked(name)]).get(name)
+        return content_of(self.git.process, entry, f"{self.name}:{name}") if entry else None
+
+    def names(self, folder: str) -> list[str]:
+        """The files in a folder, sorted, without hidden ones."""
+        entries = entries_of(self.git.process, self.head(), [f"{checked(folder)}/"])
+        found = (path.rpartition("/")[2] for path, entry in entries.items() if entry.is_file)
+        return sorted(name for name in found if not name.startswith("."))
+
+    def commit(self, base: str, contents: Mapping[str, bytes], message: str) -> str | None:
+        """Commits new contents onto `base`; None when it has them already. Nothing else of the repository changes."""
+        git, before = self.git.process, entries_of(self.git.process, base, list(contents))
+        entries = {path: Entry(_mode(before.get(path)), store(git, content)) for path, content in contents.items()}
+        if entries == before:
+            return None
+        self._check_not_checked_out()
+        new = make_commit(git, base, entries, message, self.git.places.git_dir / "moonmind-next")
+        with moving(git, self.name, new, base):
+            pass
+        if self.head() != new or any(self.read_at(new, path) != content for path, content in contents.items()):
+            raise MissionError(
+                "NotCommitted", f"what was committed to {self.name} is not what can be read: see git fsck"
+            )
+        return new
+
+    def _check_not_checked_out(self) -> None:
+        asked = ("for-each-ref", "--format=%(refname) %(worktreepath)", f"{HEADS}{self.name}")
+        _, _, folder = self.git.process.text(*asked).partition(" ")
+        if folder:
+            raise MissionError(
+                "CoordinationBranchCheckedOut",
+                f"{self.name} is checked out in {folder}, where its files would seem to be changed back: "
+                "check out another branch there",
+            )
+
+
+def _mode(before: Entry | None) -> str:
+    return before.mode if before else NEW_FILE_MODE
+
+
+def coordination_of(git: GitCli, meta: Meta) -> CoordinationBranch:
+    """Of a mission with that topology."""
+    assert meta.coordination_branch
+    return CoordinationBranch(git, meta.coordination_branch, meta.target_branch)

@@ -1,0 +1,119 @@
+"""What the local repository knows, asked of git, or read where git is not needed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from moonmind.missions.adapters.git_process import GitProcess
+from moonmind.missions.adapters.places import find_root, places_of
+from moonmind.missions.errors import MissionError
+
+HEADS = "refs/heads/"
+
+
+def open_repository(start: Path) -> GitCli:
+    """The repository whose working tree `start` lies in. Raises MissionError `NotARepository`, exit 2."""
+    return GitCli(find_root(start))
+
+
+class GitCli:
+    """`ports.GitOps` over one working tree."""
+
+    def __init__(self, root: Path) -> None:
+        self.places = places_of(root)
+        self.process = GitProcess(self.places.root)
+
+    def root(self) -> str:
+        """Absolute, without links."""
+        return str(self.places.root)
+
+    def branch(self) -> str | None:
+        """From `HEAD` itself."""
+        target = (self.places.git_dir / "HEAD").read_text(errors="surrogateescape").strip()
+        if target == "ref: refs/heads/.invalid":  # the reftable format keeps it elsewhere
+            asked = self.process.run("symbolic-ref", "--quiet", "HEAD", codes=(0, 1))
+            target = f"ref: {asked.stdout.decode(errors='surrogateescape').strip()}"
+        prefix = f"ref: {HEADS}"
+        return target.removeprefix(prefix) if target.startswith(prefix) else None
+
+    def commit_of(self, name: str) -> str | None:
+        """A branch comes before a tag of the same name."""
+        return self._commits([name])[0]
+
+    def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:
+        """Ignored files are none. Raises MissionError `GitFailed` for a pattern that git does not take."""
+        if not patterns:
+            return ()
+        options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
+        asked = self.process.run("status", *options, "--", *(f":(glob){one}" for one in patterns), glob=True)
+        return sorted(line[3:] for line in _fields(asked.stdout))
+
+    def changed_between(self, old: str, new: str) -> Sequence[str]:
+        """Raises MissionError `UnknownRevision`, or `GitFailed` when the two have nothing in common."""
+        span = "...".join(self._known(old, new))
+        options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+        return sorted(_fields(self.process.run("diff", *options, span, "--").stdout))
+
+    def is_ancestor(self, commit: str, of: str) -> bool:
+        """Raises MissionError `UnknownRevision`."""
+        asked = self.process.run("merge-base", "--is-ancestor", *self._known(commit, of), codes=(0, 1))
+        return asked.returncode == 0
+
+    def last_commit_at(self, branch: str) -> str | None:
+        """As it was at the first such question: one answer of git serves for all branches."""
+        return self._times.get(branch)
+
+    def user_name(self) -> str | None:
+        """None too when it is set to nothing."""
+        asked = self.process.run("config", "--get", "user.name", codes=(0, 1))
+        return asked.stdout.decode(errors="replace").strip() or None
+
+    def create_branch(self, name: str, start: str) -> str:
+        """Raises MissionError `UnknownRevision`, or `BranchNotMade` with git's words."""
+        (commit,) = self._known(start)
+        try:
+            self.process.run("branch", "--no-track", "--", name, commit)
+        except MissionError as error:
+            raise MissionError("BranchNotMade", f"the branch {name} cannot be made: {error}") from None
+        return commit
+
+    @cached_property
+    def _times(self) -> Mapping[str, str]:
+        listing = self.process.run("for-each-ref", "--format=%(committerdate:unix) %(refname)", HEADS).stdout
+        pairs = (line.partition(" ") for line in listing.decode(errors="surrogateescape").splitlines())
+        return {name.removeprefix(HEADS): _moment(int(seconds)) for seconds, _, name in pairs}
+
+    def _known(self, *names: str) -> list[str]:
+        found = dict(zip(names, self._commits(names), strict=True))
+        for name, commit in found.items():
+            if commit is None:
+                raise MissionError(
+                    "UnknownRevision", f"git knows no branch or commit `{name}`: fetch it, or correct it"
+                )
+        return [commit for name in names if (commit := found[name])]
+
+    def _commits(self, names: Sequence[str]) -> list[str | None]:
+        """One process for all. Each is asked for as a branch and as a revision."""
+        if any(not name.isprintable() or not name for name in names):
+            raise MissionError("UnknownRevision", f"{names!r}: not the name of a branch or commit: correct it")
+        asked = "".join(f"{HEADS}{name}^{{commit}}\n{name}^{{commit}}\n" for name in names)
+        answers = self.process.text("cat-file", "--batch-check", stdin=asked.encode(errors="surrogateescape"))
+        found = [_commit(line) for line in answers.split("\n")]
+        return [branch or revision for branch, revision in zip(found[::2], found[1::2], strict=True)]
+
+
+def _commit(answer: str) -> str | None:
+    """`oid commit size`, or what was asked and why there is none."""
+    oid, _, rest = answer.partition(" ")
+    return oid if rest.startswith("commit ") and answer.count(" ") == 2 else None
+
+
+def _fields(output: bytes) -> list[str]:
+    return [field for field in output.decode(errors="surrogateescape").split("\0") if field]
+
+
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,130 @@
+"""What git keeps: entries of trees, contents, commits, and the branches that name them. Nothing is checked out."""
+
+from __future__ import annotations
+
+import select
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from moonmind.missions.adapters.git_process import TIMEOUT_SECONDS, GitProcess, failed
+from moonmind.missions.errors import MissionError
+from moonmind.missions.events import MAX_LOG_BYTES
+
+NEW_FILE_MODE = "100644"
+_FILES = ("100644", "100755")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A path's place in a tree or an index: mode and object."""
+
+    mode: str
+    oid: str
+
+    @property
+    def is_file(self) -> bool:
+        """Not a link, a folder or a submodule."""
+        return self.mode in _FILES
+
+
+def entries_of(git: GitProcess, commit: str | None, paths: Sequence[str]) -> dict[str, Entry]:
+    """What a commit has at these paths; of a path that ends with `/`, what is in that folder. None has nothing."""
+    if commit is None or not paths:
+        return {}
+    return parse_entries(git.run("ls-tree", "-z", "--full-tree", commit, "--", *paths).stdout)
+
+
+def parse_entries(listing: bytes) -> dict[str, Entry]:
+    """`mode … oid … TAB path NUL`, as `ls-tree` (mode, type, oid) and `ls-files` (mode, oid, stage) say it."""
+    entries = {}
+    for line in filter(None, listing.decode(errors="surrogateescape").split("\0")):
+        fields, _, path = line.partition("\t")
+        mode, *others = fields.split()
+        entries[path] = Entry(mode, max(others, key=len))
+    return entries
+
+
+def content_of(git: GitProcess, entry: Entry, name: str) -> bytes:
+    """A file's bytes. Raises MissionError `NotAFile` or `TooLarge`; `name` is for its words."""
+    if not entry.is_file:
+        raise MissionError("NotAFile", f"{name} is committed as something other than a file: commit a file there")
+    size = int(git.text("cat-file", "-s", entry.oid))
+    if size > MAX_LOG_BYTES:
+        raise MissionError("TooLarge", f"{name} has {size} bytes, more than {MAX_LOG_BYTES}: make it smaller")
+    return git.run("cat-file", "blob", entry.oid).stdout
+
+
+def store(git: GitProcess, content: bytes) -> str:
+    """The object of these very bytes."""
+    return git.text("hash-object", "-w", "--stdin", stdin=content)
+
+
+def make_commit(git: GitProcess, base: str | None, entries: Mapping[str, Entry], message: str, index: Path) -> str:
+    """A commit that no branch names yet: the one before with these entries. `index`: a file to work in."""
+    index.unlink(missing_ok=True)
+    index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+    env = {"GIT_INDEX_FILE": str(index)}
+    try:
+        git.run("read-tree", base or "--empty", env=env)
+        set_entries(git, entries, index)
+        tree = git.text("write-tree", "--missing-ok", env=env)
+    finally:
+        index.unlink(missing_ok=True)
+    parents = ("-p", base) if base else ()
+    return git.text("commit-tree", "--no-gpg-sign", *parents, tree, stdin=message.encode(errors="replace"))
+
+
+def set_entries(git: GitProcess, entries: Mapping[str, Entry], index: Path) -> None:
+    """Put entries into an index, whether it has their paths or not."""
+    lines = "".join(f"{entry.mode} {entry.oid}\t{path}\0" for path, entry in entries.items())
+    stdin = lines.encode(errors="surrogateescape")
+    git.run("update-index", "-z", "--index-info", stdin=stdin, env={"GIT_INDEX_FILE": str(index)})
+
+
+@contextmanager
+def moving(git: GitProcess, branch: str, new: str, old: str | None) -> Iterator[None]:
+    """Locks the branch while the block runs, and moves it as the block ends well. Raises MissionError `BranchMoved`
+    before the block when it no longer names `old` (None: nothing); git undoes its lock when this process dies."""
+    with git.start("update-ref", "-m", "moonmind", "--stdin") as process:
+        try:
+            update = f"start\nupdate refs/heads/{branch} {new} {old or '0' * len(new)}\nprepare\n"
+            if not _tell(process, update, "prepare: ok"):
+                raise MissionError("BranchMoved", f"{_reason(process, branch)}; nothing was changed: try again")
+            yield
+            if not _tell(process, "commit\n", "commit: ok"):
+                raise MissionError("NotCommitted", f"{_reason(process, branch)}; what is written stays: commit it")
+        finally:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """git gives its locks back and ends when nothing more can be said to it."""
+    assert process.stdin
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _tell(process: subprocess.Popen[bytes], words: str, answer: str) -> bool:
+    """Whether git answers so, in time."""
+    assert process.stdin
+    assert process.stdout
+    with suppress(BrokenPipeError):
+        process.stdin.write(words.encode(errors="surrogateescape"))
+    while select.select([process.stdout], [], [], TIMEOUT_SECONDS)[0]:
+        line = process.stdout.readline().decode().strip()
+        if line == answer or not line:
+            return line == answer
+    return False
+
+
+def _reason(process: subprocess.Popen[bytes], branch: str) -> str:
+    _end(process)
+    assert process.stderr
+    return f"the branch {branch} could not be moved ({failed('update-ref', process.stderr.read())})"
