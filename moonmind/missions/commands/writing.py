@@ -49,10 +49,10 @@ def find_policy(writer: Writer, meta: Meta, git: GitOps, *, auto_commit: bool) -
 
 
 def find_actor(git: GitOps) -> str:
-    """Who acts where a command has no `--agent`. Raises MissionError `UnknownActor`."""
+    """Who acts where a command has no `--agent`. Raises MissionError `ActorRequired`."""
     if name := git.user_name():
         return name
-    raise MissionError("UnknownActor", "nobody is known to act: say who with `git config user.name NAME`")
+    raise MissionError("ActorRequired", "nobody is known to act: say who with `git config user.name NAME`")
 
 
 def reduce_with(board: Board, events: list[Event]) -> Snapshot:
@@ -77,10 +77,11 @@ def total_edit(content: bytes, edit: Edit) -> Edit:
 
 def package_edit(reader: FsReader, meta: Meta, path: str, change: Change) -> Edit:
     """How a package's file is changed; after it, it is a package's file still."""
+    name = path_in_repository(meta, path)
 
     def edit(content: bytes) -> bytes:
-        changed = front_matter.set_fields(content, change(front_matter.parse_front_matter(content, path)))
-        front_matter.parse_front_matter(changed, path)
+        changed = front_matter.set_fields(content, change(front_matter.parse_front_matter(content, name)))
+        front_matter.parse_front_matter(changed, name)
         return changed
 
     return total_edit(reader.read(meta, "package", path) or b"", edit)

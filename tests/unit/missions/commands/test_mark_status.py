@@ -174,7 +174,7 @@ def test_without_anybody_who_acts_it_is_refused() -> None:
     desk.git.user = None
     with pytest.raises(MissionError, match="git config") as caught:
         mark(desk, "T001")
-    assert caught.value.code == "UnknownActor"
+    assert caught.value.code == "ActorRequired"
     assert desk.is_untouched
 
 
