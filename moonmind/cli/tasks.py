@@ -179,7 +179,7 @@ def map_requirements(**arguments: Any) -> None:
     """
     from moonmind.missions.commands.map_requirements import _do_map_requirements
 
-    call(_do_map_requirements, now=now_text(), chance=draw_chance(), **arguments)
+    call(_do_map_requirements, **arguments)
 
 
 @tasks.command("validate-workflow")

@@ -14,11 +14,12 @@ USAGE = 2
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What a core returns instead of a decision. `details`: further keys of the JSON document."""
+    """What a core returns instead of a decision. `details`: further keys of the JSON document; `exit_code` as above."""
 
     code: str
     message: str
     details: Mapping[str, Any] = field(default_factory=dict)
+    exit_code: int = REFUSED
 
 
 class MissionError(Exception):
@@ -35,4 +36,4 @@ class RefusedError(MissionError):
     """A core's refusal, on its way to the command line."""
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.code, refusal.message, details=refusal.details)
+        super().__init__(refusal.code, refusal.message, exit_code=refusal.exit_code, details=refusal.details)

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from typing import Never
 
 import msgspec
-import yaml
 
 from moonmind.missions.errors import MissionError
-from moonmind.missions.front_matter_yaml import BrokenYamlError, Entry, read_entries
+from moonmind.missions.front_matter_yaml import BrokenYamlError, Entry, read_entries, write_inline
 from moonmind.missions.packages import FrontMatter
 
 MAX_BYTES = 64 * 1024
@@ -25,12 +24,17 @@ _UNKNOWN = re.compile(r"unknown field `(.*?)`$")
 def parse_front_matter(content: bytes, name: str) -> FrontMatter:
     """The keys of a package's file; one without a value counts as left out. Raises MissionError `BrokenFrontMatter`
     with the file, and the key and line where they are known."""
-    entries = _read(_split(content, name)[0], name)
+    entries = read_keys(content, name, numbers="shell_pid")
     given = {key: entry.value for key, entry in entries.items() if entry.value is not None}
     try:
         return msgspec.convert(given, FrontMatter)
     except msgspec.ValidationError as error:
         _refuse_value(str(error), entries, name)
+
+
+def read_keys(content: bytes, name: str, *, numbers: str) -> dict[str, Entry]:
+    """Of any file that begins with a front matter; `numbers` as in `read_entries`. Raises as `parse_front_matter`."""
+    return _read(_split(content, name)[0], name, numbers)
 
 
 def set_fields(content: bytes, fields: Mapping[str, object]) -> bytes:
@@ -58,9 +62,9 @@ def _split(content: bytes, name: str) -> tuple[str, tuple[int, int]]:
         _refuse(name, "it is not UTF-8", line=found[1].count(b"\n", 0, error.start) + 2)
 
 
-def _read(text: str, name: str) -> dict[str, Entry]:
+def _read(text: str, name: str, numbers: str = "shell_pid") -> dict[str, Entry]:
     try:
-        return read_entries(text)
+        return read_entries(text, numbers=numbers)
     except BrokenYamlError as error:
         _refuse(name, str(error), line=None if error.line is None else error.line + 1)
 
@@ -113,33 +117,10 @@ def _comment(text: str, entry: Entry) -> str:
 def _dump(key: str, value: object, indent: str, newline: str, comment: str = "") -> str:
     """`key: value # comment`; of history each entry on a line of its own."""
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        lines = [f"{key}:{comment}", *(f"- {_inline(entry)}" for entry in value)]
+        lines = [f"{key}:{comment}", *(f"- {write_inline(entry)}" for entry in value)]
     else:
-        lines = [f"{key}: {_inline(value)}{comment}"]
+        lines = [f"{key}: {write_inline(value)}{comment}"]
     return newline.join(indent + line for line in lines)
-
-
-def _inline(value: object) -> str:
-    """YAML on one line, however long: `git diff` and `git merge` take that well."""
-    try:
-        dumped = yaml.dump(
-            [value], Dumper=_Dumper, allow_unicode=True, default_flow_style=True, sort_keys=False, width=2**30
-        )
-    except UnicodeEncodeError:
-        _refuse("the front matter", f"{value!r} holds characters that are no text")
-    return str(dumped).removesuffix("\n")[1:-1]
-
-
-class _Dumper(yaml.CSafeDumper):
-    """Text of several lines is written on one, in quotes."""
-
-
-def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
-    style = None if text.isprintable() else '"'
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
-
-
-_Dumper.add_representer(str, _represent_text)
 
 
 def _prove(text: str, wanted: Mapping[str, object]) -> None:

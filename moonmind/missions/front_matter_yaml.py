@@ -12,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from moonmind.missions.errors import MissionError
+
 MAX_DEPTH = 4
 """Levels of lists and mappings: `history` has three."""
 
@@ -37,11 +39,12 @@ class Entry:
     stop: int
 
 
-def read_entries(text: str) -> dict[str, Entry]:
-    """The top-level keys in their order. Raises BrokenYamlError for all but one mapping with one key a line."""
+def read_entries(text: str, *, numbers: str) -> dict[str, Entry]:
+    """The top-level keys in their order; values of the key `numbers` may be written as integers, and are taken as
+    text. Raises BrokenYamlError for all but one mapping with one key a line."""
     loader = yaml.CSafeLoader(text)
     try:
-        return _Reader(loader).read()
+        return _Reader(loader, numbers).read()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise BrokenYamlError(error.problem or "is not YAML", mark.line + 1 if mark else None) from None
@@ -51,11 +54,35 @@ def read_entries(text: str) -> dict[str, Entry]:
         loader.dispose()
 
 
+def write_inline(value: object) -> str:
+    """YAML on one line, however long: `git diff` and `git merge` take that well. Raises MissionError `NotText` for
+    characters that UTF-8 does not have."""
+    try:
+        dumped = yaml.dump(
+            [value], Dumper=_Dumper, allow_unicode=True, default_flow_style=True, sort_keys=False, width=2**30
+        )
+    except UnicodeEncodeError:
+        raise MissionError("NotText", f"{value!r} holds characters that are no text: leave them out") from None
+    return str(dumped).removesuffix("\n")[1:-1]
+
+
+class _Dumper(yaml.CSafeDumper):
+    """Text of several lines is written on one, in quotes."""
+
+
+def _represent_text(dumper: yaml.CSafeDumper, text: str) -> yaml.ScalarNode:
+    style = None if text.isprintable() else '"'
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 class _Reader:
     """One pass over the events of one text."""
 
-    def __init__(self, loader: Any) -> None:
-        self._loader, self._next, self._stop = loader, loader.get_event, 0
+    def __init__(self, loader: Any, numbers: str) -> None:
+        self._loader, self._next, self._numbers, self._stop = loader, loader.get_event, numbers, 0
 
     def read(self) -> dict[str, Entry]:
         self._next()  # the stream
@@ -124,10 +151,10 @@ class _Reader:
 
     def _scalar(self, event: Any, key: str) -> object:
         """Text or None. What YAML takes for a number or a truth value is refused rather than guessed at; times stay
-        text, and so does a process id, which people write as a number."""
+        text."""
         tag = event.tag or self._loader.resolve(yaml.ScalarNode, event.value, event.implicit)
         kind = tag.removeprefix("tag:yaml.org,2002:")
-        if kind in ("str", "timestamp") or (kind, key) == ("int", "shell_pid"):
+        if kind in ("str", "timestamp") or (kind, key) == ("int", self._numbers):
             return str(event.value)
         if kind == "null":
             return None

@@ -54,6 +54,13 @@ def reduce_events(events: Iterable[Event], *, mission_id: str, mission_slug: str
     )
 
 
+def moves_of(events: Iterable[Event], wp_id: str) -> tuple[Event, ...]:
+    """The moves of one package that set its lane, as they are folded."""
+    ordered = _in_order(event for event in events if event.wp_id == wp_id)
+    lost = _lost_moves(ordered)
+    return tuple(event for event in ordered if event.from_lane != event.to_lane and event.event_id not in lost)
+
+
 def _in_order(events: Iterable[Event]) -> list[Event]:
     """Each id once, by time and then id: two sorts by one key are faster than one by a pair."""
     once: dict[str, Event] = {}

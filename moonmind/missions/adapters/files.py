@@ -41,9 +41,12 @@ class Files:
             return None
         except OSError as error:
             raise _cannot("read", name, error) from None
-        with os.fdopen(fd, "rb", buffering=0) as file:
+        try:
             _check_file(name, os.fstat(fd))
-            return file.read()
+            with open(fd, "rb", buffering=0, closefd=False) as file:
+                return file.read()
+        finally:
+            os.close(fd)
 
     def names(self, folder: str) -> list[str]:
         """The files in a folder, sorted, without hidden ones; none when there is no folder."""

@@ -48,7 +48,7 @@ def _do_mark_status(
         _refuse_unknown(marks, status)
         events = make_events(board, _hops(board, marks, status, here), now=now, chance=chance)
         if events or not all(mark.is_shown(status) for mark in marks):
-            _write(board, events, here, policy, marks_words(marks, status))
+            _write(board, events, here, policy, f"{', '.join(mark.id for mark in marks)}: {status}")
             _note_unchecked(board, marks, here.render)
     here.render.answer(marks_document(marks, status), lambda: marks_words(marks, status))
 

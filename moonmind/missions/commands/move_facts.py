@@ -24,7 +24,7 @@ def gather_facts(
 ) -> MoveFacts:
     """Reads, and changes nothing."""
     meta, git, wp_id = board.meta, ports.git, package.front.work_package_id
-    review_file, cycle = _newest_review(ports.reader, board, package)
+    review_file, cycle = newest_review(ports.reader, board, package)
     return MoveFacts(
         state=board.state_of(wp_id),
         execution_mode=package.front.execution_mode,
@@ -52,7 +52,7 @@ def read_feedback(path: str | None) -> tuple[FeedbackFile, str]:
     return ("readable", text) if text.strip() and len(content) <= MAX_FEEDBACK_BYTES else ("missing", "")
 
 
-def _newest_review(reader: FsReader, board: Board, package: Package) -> tuple[ReviewFile, int]:
+def newest_review(reader: FsReader, board: Board, package: Package) -> tuple[ReviewFile, int]:
     """The newest review-cycle file, and its number; 0 without one."""
     cycle = reviews.latest_cycle(reader.names(board.meta, "review", package.review_folder))
     if cycle == 0:

@@ -63,12 +63,12 @@ def reduce_with(board: Board, events: list[Event]) -> Snapshot:
 
 def total_edit(content: bytes, edit: Edit) -> Edit:
     """The edit, proven on the working tree's `content`: raises MissionError, before anything is written, when it cannot
-    be made there. Where the last commit has no such file, or a broken one, the working tree's goes in whole."""
+    be made there. Where another version of the file, the last commit's, is broken, the working tree's goes in whole."""
     changed = edit(content)
 
     def total(other: bytes) -> bytes:
         try:
-            return edit(other) if other else changed
+            return edit(other)
         except MissionError:
             return changed
 

@@ -127,7 +127,7 @@ def test_the_log_is_written_before_tasks_md() -> None:
     desk = Desk()
     mark(desk, "T001")
     assert [(commit.kind, commit.branch) for commit in desk.commits] == [("status", "work"), ("planning", "work")]
-    assert desk.commits[1].message == "T001 of WP01 is done"
+    assert desk.commits[1].message == "T001: done"
     assert not desk.render.notes
 
 

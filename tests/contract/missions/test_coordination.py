@@ -1,0 +1,109 @@
+"""The coordination branch is read and written beside everything that the user has."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from moonmind.missions.adapters.commit_router import GitRouter
+from moonmind.missions.adapters.fs_reader import TreeReader
+from moonmind.missions.adapters.git_cli import GitCli
+from moonmind.missions.errors import MissionError
+from moonmind.missions.events import encode_events
+from moonmind.missions.meta import Meta
+from moonmind.missions.ports import Written
+from tests.contract.missions.repository import (
+    COORDINATION,
+    LOG,
+    SLUG,
+    SNAPSHOT,
+    Repository,
+    add_mission,
+    make_event,
+    make_repository,
+)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return make_repository(tmp_path / "project")
+
+
+@pytest.fixture
+def meta(repository: Repository) -> Meta:
+    return add_mission(repository, {}, "coordination")
+
+
+def claim(repository: Repository, meta: Meta, number: int = 1) -> Written:
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        return router.commit_status(meta, [make_event(number)], b"new", policy="commit")
+
+
+def test_the_working_tree_the_index_and_the_checked_out_branch_stay(repository: Repository, meta: Meta) -> None:
+    repository.write("README.md", b"staged\n")
+    repository.git("add", "-A")
+    before = repository.git("rev-parse", "HEAD"), (repository.root / ".git/index").read_bytes()
+    claim(repository, meta)
+    assert (repository.git("rev-parse", "HEAD"), (repository.root / ".git/index").read_bytes()) == before
+    assert not (repository.root / f"specs/{SLUG}/{LOG}").exists()
+
+
+def test_the_commit_adds_two_files_to_the_branch(repository: Repository, meta: Meta) -> None:
+    written = claim(repository, meta)
+    shown = repository.git("show", "--format=%H %s", "--name-only", COORDINATION).split("\n")
+    assert shown[0] == f"{written.commits[COORDINATION]} {SLUG}: WP01 planned → claimed"
+    assert shown[2:4] == [f"specs/{SLUG}/{LOG}", f"specs/{SLUG}/{SNAPSHOT}"]
+    assert repository.show("README.md", COORDINATION) == "A project\n"
+
+
+def test_all_working_trees_share_it(repository: Repository, meta: Meta, tmp_path: Path) -> None:
+    repository.git("worktree", "add", "--quiet", "-b", "work", str(tmp_path / "tree"))
+    claim(Repository(tmp_path / "tree"), meta, 1)
+    claim(repository, meta, 2)
+    for root in (repository.root, tmp_path / "tree"):
+        log = TreeReader(GitCli(root)).read(meta, "status", LOG)
+        assert log == encode_events([make_event(1), make_event(2)])
+
+
+def test_a_missing_branch_is_told_with_the_command_that_makes_it(repository: Repository, meta: Meta) -> None:
+    repository.git("branch", "--quiet", "-D", COORDINATION)
+    with pytest.raises(MissionError) as caught:
+        TreeReader(GitCli(repository.root)).read(meta, "status", LOG)
+    assert caught.value.code == "CoordinationBranchMissing"
+    repository.git(*shlex.split(caught.value.details["command"])[1:])
+    assert claim(repository, meta).commits
+
+
+def test_a_branch_that_is_checked_out_somewhere_is_not_moved(
+    repository: Repository, meta: Meta, tmp_path: Path
+) -> None:
+    repository.git("worktree", "add", "--quiet", str(tmp_path / "tree"), COORDINATION)
+    before = repository.git("rev-parse", COORDINATION)
+    with pytest.raises(MissionError, match=str(tmp_path / "tree")) as caught:
+        claim(repository, meta)
+    assert caught.value.code == "CoordinationBranchCheckedOut"
+    assert repository.git("rev-parse", COORDINATION) == before
+
+
+def test_a_branch_that_git_is_at_is_not_moved(repository: Repository, meta: Meta) -> None:
+    before = repository.git("rev-parse", COORDINATION)
+    (repository.root / f".git/refs/heads/{COORDINATION}.lock").touch()
+    with pytest.raises(MissionError) as caught:
+        claim(repository, meta)
+    assert caught.value.code == "BranchMoved"
+    assert repository.git("rev-parse", COORDINATION) == before
+
+
+def test_a_link_on_the_branch_is_no_file(repository: Repository, meta: Meta) -> None:
+    repository.git("checkout", "--quiet", COORDINATION)
+    repository.write(f"specs/{SLUG}/x", b"")
+    (repository.root / f"specs/{SLUG}/{LOG}").symlink_to("/etc/hostname")
+    repository.git("add", "-A")
+    repository.git("commit", "--quiet", "--message", "link")
+    repository.git("checkout", "--quiet", "main")
+    with pytest.raises(MissionError) as caught:
+        TreeReader(GitCli(repository.root)).read(meta, "status", LOG)
+    assert caught.value.code == "NotAFile"

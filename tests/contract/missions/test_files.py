@@ -1,0 +1,110 @@
+"""What only a real file system can try."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from moonmind.missions.adapters.files import Files
+from moonmind.missions.adapters.lock import locked
+from moonmind.missions.errors import MissionError
+from moonmind.missions.events import MAX_LOG_BYTES
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "root/specs").mkdir(parents=True)
+    (tmp_path / "outside").write_bytes(b"secret\n")
+    return tmp_path / "root"
+
+
+def code_of_reading(root: Path, name: str) -> str:
+    with pytest.raises(MissionError) as caught:
+        Files(root).read(name)
+    return caught.value.code
+
+
+def test_a_link_within_the_root_is_followed(root: Path) -> None:
+    (root / "plan.md").write_bytes(b"plan\n")
+    (root / "specs/plan.md").symlink_to("../plan.md")
+    assert Files(root).read("specs/plan.md") == b"plan\n"
+
+
+@pytest.mark.parametrize("target", ["../../outside", "/etc/hostname"])
+def test_a_link_out_of_the_root_is_refused(root: Path, target: str) -> None:
+    (root / "specs/plan.md").symlink_to(target)
+    assert code_of_reading(root, "specs/plan.md") == "UnsafePath"
+
+
+def test_a_folder_that_is_a_link_out_of_the_root_is_refused(root: Path) -> None:
+    (root / "specs/007-x").symlink_to(root.parent)
+    assert code_of_reading(root, "specs/007-x/outside") == "UnsafePath"
+    with pytest.raises(MissionError, match="link"):
+        Files(root).names("specs/007-x")
+    with pytest.raises(MissionError, match="link"):
+        Files(root).append("specs/007-x/outside", b"more\n")
+    assert (root.parent / "outside").read_bytes() == b"secret\n"
+
+
+def test_what_is_no_file_is_refused(root: Path) -> None:
+    os.mkfifo(root / "specs/pipe")
+    (root / "specs/folder").mkdir()
+    assert code_of_reading(root, "specs/pipe") == "NotAFile"
+    assert code_of_reading(root, "specs/folder") == "NotAFile"
+
+
+def test_a_file_that_is_too_large_is_refused(root: Path) -> None:
+    (root / "specs/log").touch()
+    os.truncate(root / "specs/log", MAX_LOG_BYTES + 1)
+    assert code_of_reading(root, "specs/log") == "TooLarge"
+
+
+def test_lines_are_added_to_a_file_or_make_it(root: Path) -> None:
+    for line in (b"1\n", b"2\n3\n"):
+        Files(root).append("specs/new/log", line)
+    assert (root / "specs/new/log").read_bytes() == b"1\n2\n3\n"
+
+
+def test_a_failed_write_leaves_the_file_as_it_was(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    (root / "specs/log").write_bytes(b"1\n")
+    monkeypatch.setattr(os, "write", lambda fd, lines: write(fd, lines[:1]))
+    with pytest.raises(MissionError, match="specs/log cannot be written"):
+        Files(root).append("specs/log", b"2\n")
+    assert (root / "specs/log").read_bytes() == b"1\n"
+
+
+def test_contents_are_replaced_when_the_block_ends_well(root: Path) -> None:
+    (root / "specs/a").write_bytes(b"old")
+    (root / "specs/a").chmod(0o640)
+    with Files(root).replacing({"specs/a": b"new", "specs/b/c": b"new"}):
+        assert (root / "specs/a").read_bytes() == b"old"
+    assert (root / "specs/a").read_bytes() == (root / "specs/b/c").read_bytes() == b"new"
+    assert (root / "specs/a").stat().st_mode & 0o777 == 0o640
+
+
+def test_nothing_is_replaced_when_it_does_not(root: Path) -> None:
+    (root / "specs/a").write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), Files(root).replacing({"specs/a": b"new"}):
+        raise ZeroDivisionError
+    assert [file.name for file in (root / "specs").iterdir()] == ["a"]
+    assert (root / "specs/a").read_bytes() == b"old"
+
+
+def test_what_a_killed_writer_left_is_neither_named_nor_in_the_way(root: Path) -> None:
+    (root / "specs/.a.moonmind-new").write_bytes(b"half")
+    assert Files(root).names("specs") == []
+    with Files(root).replacing({"specs/a": b"new"}):
+        pass
+    assert [file.name for file in (root / "specs").iterdir()] == ["a"]
+
+
+def test_who_waits_too_long_for_the_other_writer_is_told(root: Path) -> None:
+    with locked(root / "lock"):
+        with pytest.raises(MissionError) as caught, locked(root / "lock", patience=0):
+            pass
+        assert caught.value.code == "Busy"
+    with locked(root / "lock", patience=0):
+        pass
