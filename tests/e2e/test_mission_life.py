@@ -14,7 +14,8 @@ COMMANDS = Path(sys.executable).parent
 
 
 def _script() -> str:
-    section = DOCUMENT.read_text().partition("\n## The life of a mission\n")[2].partition("\n## ")[0]
+    """All blocks of the section, which is the document's last."""
+    section = DOCUMENT.read_text().partition("\n## The life of a mission\n")[2]
     return "\n".join(re.findall(r"^```(?:sh|console)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
 
 
