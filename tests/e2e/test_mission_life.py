@@ -13,10 +13,10 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "SpecKitAutomation.md"
 COMMANDS = Path(sys.executable).parent
 
 
-def _script() -> str:
-    """All blocks of the section, which is the document's last."""
+def _blocks(kind: str) -> str:
+    """Those of the section, which is the document's last, one after the other."""
     section = DOCUMENT.read_text().partition("\n## The life of a mission\n")[2]
-    return "\n".join(re.findall(r"^```(?:sh|console)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
+    return "\n".join(re.findall(rf"^```{kind}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL))
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -39,7 +39,8 @@ def _run(words: list[str], folder: Path, home: Path) -> str:
 def test_a_stranger_can_walk_a_package_from_nothing_to_done(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    _run(["bash", "-euc", _script()], work, tmp_path)
+    said = _run(["bash", "-euc", _blocks("sh")], work, tmp_path)
+    assert said.endswith(_blocks("text"))
     repository = work / "night-shift"
     board = json.loads(_run([str(COMMANDS / "moonmind"), "tasks", "status", "--json"], repository, tmp_path))
     assert {one["id"]: one["lane"] for one in board["work_packages"]} == {"WP01": "done", "WP02": "planned"}

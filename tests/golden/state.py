@@ -14,6 +14,8 @@ LOCK = "moonmind"
 """Files of this name in `.git` are the writers' lock: being there says nothing."""
 LOG, SNAPSHOT = "status.events.jsonl", "status.json"
 """Shown as events, not as text."""
+FOLDER = b"/"
+"""The content of a folder."""
 _COORDINATION = ("coordination/", "missions/", "log/")
 """How the branches begin that logs lie on."""
 
@@ -57,9 +59,14 @@ def _files(folder: Path) -> dict[str, tuple[int, bytes]]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
         if name.parts[0] != ".git":
-            content = os.readlink(path).encode() if path.is_symlink() else path.read_bytes() if path.is_file() else b"/"
-            found[name.as_posix()] = (path.lstat().st_mode, content)
+            found[name.as_posix()] = (path.lstat().st_mode, _content(path))
     return found
+
+
+def _content(path: Path) -> bytes:
+    if path.is_symlink():
+        return os.readlink(path).encode()
+    return FOLDER if path.is_dir() else path.read_bytes()
 
 
 def _internals(folder: Path) -> dict[str, str]:
@@ -107,7 +114,7 @@ def _commits(folder: Path, before: State, after: State) -> str:
         if before.refs.get(name) != commit:
             git = Repository(folder).git
             since = [f"{before.refs[name]}..{commit}"] if name in before.refs else ["-1", commit]
-            text += f"{name}:\n" + git("log", "--format=%an: %B", "--name-status", *since)
+            text += f"{name}:\n" + git("log", "--format=%an: %s", "--name-status", *since)
     if before.head != after.head:
         text += f"HEAD: {after.head}"
     return _titled("commits", text)
@@ -118,7 +125,7 @@ def _changes(before: State, after: State) -> str:
     for name in sorted({*before.files, *after.files}):
         old, new = before.files.get(name), after.files.get(name)
         if old != new:
-            text += _mode(name, old, new) + ("" if name.endswith((LOG, SNAPSHOT)) else _diff(old, new))
+            text += _mode(name, old, new) + _diff(name, old, new)
     return _titled("files", text)
 
 
@@ -128,7 +135,9 @@ def _mode(name: str, old: tuple[int, bytes] | None, new: tuple[int, bytes] | Non
     return f"{name}: {'changed' if old[0] == new[0] else f'mode {old[0]:o} is {new[0]:o}'}\n"
 
 
-def _diff(old: tuple[int, bytes] | None, new: tuple[int, bytes] | None) -> str:
+def _diff(name: str, old: tuple[int, bytes] | None, new: tuple[int, bytes] | None) -> str:
+    if name.endswith((LOG, SNAPSHOT)) or FOLDER in (old and old[1], new and new[1]):
+        return ""
     before, after = ((side[1] if side else b"").decode().splitlines() for side in (old, new))
     lines = difflib.unified_diff(before, after, n=0, lineterm="")
     return "".join(f"  {line.rstrip()}\n" for line in lines if not line.startswith(("---", "+++", "@@")))
