@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -49,7 +50,8 @@ class LazyGroup(click.Group):
             return _invoke(super().invoke, ctx)
         except click.ClickException as error:
             if asked_for_json:
-                print_json(error_document(error))
+                with suppress(OSError):  # a full disk or a reader that went away: stderr and the exit code still tell
+                    print_json(error_document(error))
             raise
 
 

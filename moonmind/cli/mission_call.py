@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from moonmind.missions.errors import MissionError
+from moonmind.missions.errors import REFUSED, USAGE, MissionError
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print exactly one JSON document to stdout, on refusal too."
@@ -27,10 +27,17 @@ _CHANCE_BYTES = 10
 class MissionFailedError(click.ClickException):
     """A MissionError on its way out. `problem`: keys of the JSON document."""
 
+    exit_code = REFUSED
+
     def __init__(self, error: MissionError) -> None:
         super().__init__(str(error))
-        self.exit_code = error.exit_code
         self.problem = {"error": error.code, **error.details}
+
+
+class MissionMisusedError(MissionFailedError):
+    """One of usage, or of a mission that is not found or ambiguous."""
+
+    exit_code = USAGE
 
 
 def call(helper: Callable[..., int | None], **arguments: Any) -> None:
@@ -39,7 +46,7 @@ def call(helper: Callable[..., int | None], **arguments: Any) -> None:
     try:
         code = helper(**arguments)
     except MissionError as error:
-        raise MissionFailedError(error) from None
+        raise (MissionMisusedError if error.exit_code == USAGE else MissionFailedError)(error) from None
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -95,8 +95,8 @@ def _refuse_shared_files(board: Board) -> Refusal | None:
         is_ordered = one in before[other] or other in before[one]
         if not is_ordered and ownership.may_share(pattern, other_pattern):
             message = (
-                f"{one} (`{pattern}`) and {other} (`{other_pattern}`) could own the same file, and neither waits for the "
-                "other: let one depend on the other in tasks.md, or make `owned_files` narrower"
+                f"{one} (`{pattern}`) and {other} (`{other_pattern}`) could own the same file, and neither waits for "
+                "the other: let one depend on the other in tasks.md, or make `owned_files` narrower"
             )
             return Refusal(
                 "SharedFiles", message, {"work_packages": [one, other], "patterns": [pattern, other_pattern]}
@@ -105,14 +105,14 @@ def _refuse_shared_files(board: Board) -> Refusal | None:
 
 
 def _refuse_requirements(board: Board, known: Sequence[str]) -> Refusal | None:
-    """What packages refer to is there, and what is there and functional is done by a package that is not canceled."""
-    refs = {wp_id: [ref.upper() for ref in one.front.requirement_refs] for wp_id, one in board.packages.items()}
+    """What packages refer to is there, and what is there and functional is somebody's; canceled ones do not count."""
+    refs = {wp_id: [ref.upper() for ref in board.packages[wp_id].front.requirement_refs] for wp_id in _alive(board)}
     unknown = {wp_id: [ref for ref in names if ref not in known] for wp_id, names in refs.items()}
     if unknown := {wp_id: names for wp_id, names in unknown.items() if names}:
         told = "; ".join(f"{wp_id} refers to {', '.join(names)}" for wp_id, names in unknown.items())
         message = f"{told}: not in spec.md; add it there, or map others with `map-requirements --replace`"
         return Refusal("UnknownRequirement", message, {"references": unknown})
-    mapped = {ref for wp_id in _alive(board) for ref in refs[wp_id]}
+    mapped = {ref for names in refs.values() for ref in names}
     if unmapped := [ref for ref in known if ref.startswith("FR-") and ref not in mapped]:
         message = f"{', '.join(unmapped)}: no package does it; use `moonmind tasks map-requirements --wp WP --refs …`"
         return Refusal("UnmappedRequirement", message, {"requirements": unmapped})

@@ -15,6 +15,7 @@ from moonmind.missions.packages import FrontMatter
 MAX_BYTES = 64 * 1024
 """A front matter is read at every command; more than this is no list of keys."""
 
+_CHANGED = "the changed front matter"
 _BLOCK = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
 _PLACE = re.compile(r"at `\$\.(?:\[\.\.\.\]|(\w+))")
@@ -39,14 +40,15 @@ def read_keys(content: bytes, name: str, *, numbers: str) -> dict[str, Entry]:
 
 def set_fields(content: bytes, fields: Mapping[str, object]) -> bytes:
     """Replace the blocks of these top-level keys, or add them at the end; every other byte stays, line ends and
-    comments too. Values: text, lists of text or of HistoryEntry, None. A key that has its value stays as it is."""
+    comments too. Values: text, lists of text or of HistoryEntry, None. A key that has its value stays as it is. Raises
+    MissionError `BrokenFrontMatter` for what could not be read again, such as a note that is too long."""
     text, (start, end) = _split(content, "the front matter")
     entries = _read(text, "the front matter")
     wanted = {key: msgspec.to_builtins(value) for key, value in fields.items()}
     changed = {key: value for key, value in wanted.items() if key not in entries or entries[key].value != value}
-    new = _edit(text, entries, changed)
+    new = content[:start] + _edit(text, entries, changed).encode() + content[end:]
     _prove(new, {key: entry.value for key, entry in entries.items()} | wanted)
-    return content[:start] + new.encode() + content[end:]
+    return new
 
 
 def _split(content: bytes, name: str) -> tuple[str, tuple[int, int]]:
@@ -123,8 +125,13 @@ def _dump(key: str, value: object, indent: str, newline: str, comment: str = "")
     return newline.join(indent + line for line in lines)
 
 
-def _prove(text: str, wanted: Mapping[str, object]) -> None:
-    """Nothing is written that would be read as something else."""
-    found = {key: entry.value for key, entry in _read(text, "the changed front matter").items()}
+def _prove(content: bytes, wanted: Mapping[str, object]) -> None:
+    """Nothing is written that would be refused when it is read, or read as something else."""
+    try:
+        text, _ = _split(content, _CHANGED)
+        found = {key: entry.value for key, entry in read_entries(text, numbers="shell_pid").items()}
+    except BrokenYamlError:
+        found = {}
     if found != wanted:
-        _refuse("the front matter", "its layout is too unusual to change a key in it: write one key a line")
+        _refuse(_CHANGED, "the layout is too unusual to change a key in it: write one key a line")
+    parse_front_matter(content, _CHANGED)

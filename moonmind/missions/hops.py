@@ -6,6 +6,7 @@ from moonmind.missions.events import Evidence, ReviewResult, Verdict
 from moonmind.missions.lanes import is_back
 from moonmind.missions.move_case import APPROVING, ENDING, HANDED_OVER, MoveCase, Step
 from moonmind.missions.moves import Hop
+from moonmind.missions.reviews import cycle_name
 
 REWIND = "backward rewind"
 """The reason of every move back that the table does not have."""
@@ -53,7 +54,7 @@ def _base(case: MoveCase) -> str | None:
 
 def _review_ref(case: MoveCase, step: Step) -> str | None:
     if case.is_rejection and case.has_feedback:
-        return f"review-cycle-{case.facts.next_cycle}.md"
+        return cycle_name(case.facts.next_cycle)
     judged = case.is_rejection or step[1] in ("approved", "done")
     return case.request.approval_ref if judged else None
 

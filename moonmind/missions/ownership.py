@@ -25,11 +25,12 @@ def may_share(one: str, other: str) -> bool:
     """True when there could be a file that both name, whether there is one now or not.
 
     `*` and `?` stand for characters of one name and `**` for any number of folders; a set (`[ab]`) is taken for any
-    character; a pattern without wildcards names a file or all of a folder. So equal patterns share, a pattern shares
-    with a path that it matches, `src/**` shares with all below `src`, and `a*.py` with `*b.py`, since `ab.py` would be
-    both's.
+    character. So equal patterns share, a pattern shares with a path that it matches, `src/**` shares with all that
+    begins with `src/`, and `a*.py` with `*b.py`, since `ab.py` would be both's. A path without wildcards is a folder
+    when it ends with `/` or when the other pattern begins below it, else a file: `Dockerfile` and `**/*.py` share
+    nothing, though git would take a folder of that name too.
     """
-    return _meet(_segments(one), _segments(other), _DEEP, _names_fit)
+    return _meet(_segments(one, other), _segments(other, one), _DEEP, _names_fit)
 
 
 def close_pairs(owned: Mapping[str, Sequence[str]]) -> Iterator[tuple[tuple[str, str], tuple[str, str]]]:
@@ -38,7 +39,7 @@ def close_pairs(owned: Mapping[str, Sequence[str]]) -> Iterator[tuple[tuple[str,
     What a file's path begins with is known up to the first wildcard, so one's beginning is the start of the other's;
     sorted, such patterns stand together. Ten thousand patterns are not compared each with each.
     """
-    rows = sorted((_beginning(pattern), wp_id, pattern) for wp_id, patterns in owned.items() for pattern in patterns)
+    rows = sorted({(_beginning(pattern), wp_id, pattern) for wp_id, patterns in owned.items() for pattern in patterns})
     for index, (start, wp_id, pattern) in enumerate(rows):
         for following in range(index + 1, len(rows)):
             other_start, other_id, other = rows[following]
@@ -49,16 +50,23 @@ def close_pairs(owned: Mapping[str, Sequence[str]]) -> Iterator[tuple[tuple[str,
 
 
 def _beginning(pattern: str) -> str:
-    return "/".join(_names(_WILD.split(pattern)[0]))
+    """Without wildcards; `src/` of `src/*.py`."""
+    head = _WILD.split(pattern)[0]
+    return f"{_path(head)}/".removeprefix("/") if head.endswith("/") else _path(head)
+
+
+def _path(text: str) -> str:
+    return "/".join(_names(text))
 
 
 def _names(path: str) -> list[str]:
     return [name for name in path.split("/") if name not in ("", ".")]
 
 
-def _segments(pattern: str) -> list[_Segment]:
-    below = [] if _WILD.search(pattern) else [_DEEP]
-    return [*(_DEEP if name == "**" else _tokens(name) for name in _names(pattern)), *below]
+def _segments(pattern: str, other: str) -> list[_Segment]:
+    segments = [_DEEP if name == "**" else _tokens(name) for name in _names(pattern)]
+    is_folder = pattern.endswith("/") or _beginning(other).startswith(_path(pattern) + "/")
+    return [*segments, _DEEP] if is_folder and not _WILD.search(pattern) else segments
 
 
 def _tokens(name: str) -> _Segment:

@@ -56,7 +56,7 @@ def reduce_events(events: Iterable[Event], *, mission_id: str, mission_slug: str
 
 def moves_of(events: Iterable[Event], wp_id: str) -> tuple[Event, ...]:
     """The moves of one package that set its lane, as they are folded."""
-    ordered = _in_order(event for event in events if event.wp_id == wp_id)
+    ordered = [event for event in _in_order(events) if event.wp_id == wp_id]
     lost = _lost_moves(ordered)
     return tuple(event for event in ordered if event.from_lane != event.to_lane and event.event_id not in lost)
 

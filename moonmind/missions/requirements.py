@@ -56,12 +56,12 @@ def decide_mapping(request: MappingRequest, board: Board, known: Sequence[str]) 
 
 def _asked(request: MappingRequest) -> Mapping[str, Sequence[str]] | Refusal:
     """By package what was asked for, in the one mode of the call."""
-    refs = [ref for ref in map(str.strip, (request.refs or "").split(",")) if ref]
+    refs = [ref for ref in (request.refs or "").split(",") if ref.strip()]
     match (request.wp is not None, bool(refs), request.batch, bool(request.tracker_refs)):
         case (True, True, None, False):
             return {str(request.wp): refs}
         case (True, False, None, True):
-            return {str(request.wp): [ref.strip() for ref in request.tracker_refs]}
+            return {str(request.wp): request.tracker_refs}
         case (False, False, str() as batch, False):
             return _parse_batch(batch)
     return Refusal(
@@ -95,7 +95,7 @@ def _unknown_packages(missing: Sequence[str], board: Board) -> Refusal:
 def _wanted(board: Board, wp_id: str, key: _Key, refs: Sequence[str], replace: bool) -> list[str]:
     """Each once, those that were there first; ids of requirements in upper case."""
     before = [] if replace else _present(board, wp_id, key)
-    together = [*before, *refs]
+    together = [*before, *map(str.strip, refs)]
     return list(dict.fromkeys(map(str.upper, together) if key == "requirement_refs" else together))
 
 
@@ -139,5 +139,7 @@ def _by_package(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _compare(board: Board, key: _Key, wanted: Mapping[str, list[str]]) -> RequirementMap:
-    changed = {wp_id: {key: refs} for wp_id, refs in wanted.items() if refs != _present(board, wp_id, key)}
+    changed: dict[str, Mapping[str, list[str]]] = {
+        wp_id: {key: refs} for wp_id, refs in wanted.items() if refs != _present(board, wp_id, key)
+    }
     return RequirementMap(modified=changed, unchanged=tuple(wp_id for wp_id in wanted if wp_id not in changed))

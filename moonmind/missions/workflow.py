@@ -11,6 +11,7 @@ from moonmind.missions import graph
 from moonmind.missions.board import Board
 from moonmind.missions.moves import ReviewFile
 from moonmind.missions.packages import FrontMatter
+from moonmind.missions.reviews import cycle_name
 from moonmind.missions.tasks_document import Section
 from moonmind.missions.way import find_breaks, find_oddities
 
@@ -88,7 +89,7 @@ def _verdict_warnings(board: Board, wp_id: str, review_file: ReviewFile) -> Iter
     if state.lane in ("approved", "done") and state.is_rejected:
         yield f"{wp_id} is {state.lane}, and its last review rejected it: move it --to in_review and review it anew"
     if state.review is not None and state.review.cycle is not None and review_file == "none":
-        yield f"review-cycle-{state.review.cycle}.md of {wp_id} is gone: take it from the last commit that had it"
+        yield f"{cycle_name(state.review.cycle)} of {wp_id} is gone: take it from the last commit that had it"
 
 
 def _subtask_warnings(board: Board, wp_id: str, section: Section) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from moonmind.missions.adapters.git_objects import (
     Entry,
     content_of,
     entries_of,
+    has_contents,
     make_commit,
     moving,
     store,
@@ -30,28 +32,28 @@ class CoordinationBranch:
 
     def head(self) -> str:
         """Its commit. Raises MissionError `CoordinationBranchMissing` with the command that makes it."""
-        if commit := self.git.commit_of(f"{HEADS}{self.name}"):
+        if commit := self.git.commit_of(self._ref):
             return commit
-        command = f"git branch {self.name} {self.start}"
+        command = shlex.join(("git", "branch", self.name, self.start))
         raise MissionError(
             "CoordinationBranchMissing",
             f"the coordination branch {self.name} is not in this repository: fetch it "
-            f"(git fetch origin {self.name}:{self.name}), or where there is none yet: {command}",
+            f"(git fetch origin {shlex.quote(f'{self.name}:{self.name}')}), or where there is none yet: {command}",
             details={"branch": self.name, "command": command},
         )
 
     def read(self, name: str) -> bytes | None:
         """A file's content; None when there is none."""
-        return self.read_at(self.head(), name)
+        return self.read_at(self._ref, name)
 
     def read_at(self, commit: str, name: str) -> bytes | None:
         """The same of a commit that is known already."""
-        entry = entries_of(self.git.process, commit, [checked(name)]).get(name)
+        entry = self._entries(commit, checked(name)).get(name)
         return content_of(self.git.process, entry, f"{self.name}:{name}") if entry else None
 
     def names(self, folder: str) -> list[str]:
         """The files in a folder, sorted, without hidden ones."""
-        entries = entries_of(self.git.process, self.head(), [f"{checked(folder)}/"])
+        entries = self._entries(self._ref, f"{checked(folder)}/")
         found = (path.rpartition("/")[2] for path, entry in entries.items() if entry.is_file)
         return sorted(name for name in found if not name.startswith("."))
 
@@ -65,14 +67,25 @@ class CoordinationBranch:
         new = make_commit(git, base, entries, message, self.git.places.git_dir / "moonmind-next")
         with moving(git, self.name, new, base):
             pass
-        if self.head() != new or any(self.read_at(new, path) != content for path, content in contents.items()):
+        if not has_contents(git, self._ref, contents):
             raise MissionError(
                 "NotCommitted", f"what was committed to {self.name} is not what can be read: see git fsck"
             )
         return new
 
+    @property
+    def _ref(self) -> str:
+        return f"{HEADS}{self.name}"
+
+    def _entries(self, commit: str, path: str) -> dict[str, Entry]:
+        try:
+            return entries_of(self.git.process, commit, [path])
+        except MissionError:
+            self.head()  # says it better when there is no branch
+            raise
+
     def _check_not_checked_out(self) -> None:
-        asked = ("for-each-ref", "--format=%(refname) %(worktreepath)", f"{HEADS}{self.name}")
+        asked = ("for-each-ref", "--format=%(refname) %(worktreepath)", self._ref)
         _, _, folder = self.git.process.text(*asked).partition(" ")
         if folder:
             raise MissionError(

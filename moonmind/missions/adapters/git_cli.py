@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
+from moonmind.missions.adapters.git_objects import split
 from moonmind.missions.adapters.git_process import GitProcess
 from moonmind.missions.adapters.places import find_root, places_of
 from moonmind.missions.errors import MissionError
@@ -49,13 +50,13 @@ class GitCli:
             return ()
         options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
         asked = self.process.run("status", *options, "--", *(f":(glob){one}" for one in patterns), glob=True)
-        return sorted(line[3:] for line in _fields(asked.stdout))
+        return sorted(line[3:] for line in split(asked.stdout))
 
     def changed_between(self, old: str, new: str) -> Sequence[str]:
         """Raises MissionError `UnknownRevision`, or `GitFailed` when the two have nothing in common."""
         span = "...".join(self._known(old, new))
         options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
-        return sorted(_fields(self.process.run("diff", *options, span, "--").stdout))
+        return sorted(split(self.process.run("diff", *options, span, "--").stdout))
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Raises MissionError `UnknownRevision`."""
@@ -109,10 +110,6 @@ def _commit(answer: str) -> str | None:
     """`oid commit size`, or what was asked and why there is none."""
     oid, _, rest = answer.partition(" ")
     return oid if rest.startswith("commit ") and answer.count(" ") == 2 else None
-
-
-def _fields(output: bytes) -> list[str]:
-    return [field for field in output.decode(errors="surrogateescape").split("\0") if field]
 
 
 def _moment(seconds: int) -> str:

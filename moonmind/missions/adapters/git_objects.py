@@ -6,7 +6,7 @@ import select
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from moonmind.missions.adapters.git_process import TIMEOUT_SECONDS, GitProcess, failed
@@ -19,10 +19,11 @@ _FILES = ("100644", "100755")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A path's place in a tree or an index: mode and object."""
+    """A path's place in a tree or an index: mode, object, and of a committed file its bytes' number."""
 
     mode: str
     oid: str
+    size: int = field(default=0, compare=False)
 
     @property
     def is_file(self) -> bool:
@@ -34,27 +35,34 @@ def entries_of(git: GitProcess, commit: str | None, paths: Sequence[str]) -> dic
     """What a commit has at these paths; of a path that ends with `/`, what is in that folder. None has nothing."""
     if commit is None or not paths:
         return {}
-    return parse_entries(git.run("ls-tree", "-z", "--full-tree", commit, "--", *paths).stdout)
-
-
-def parse_entries(listing: bytes) -> dict[str, Entry]:
-    """`mode … oid … TAB path NUL`, as `ls-tree` (mode, type, oid) and `ls-files` (mode, oid, stage) say it."""
+    listing = git.run("ls-tree", "-z", "--long", "--full-tree", commit, "--", *paths).stdout
     entries = {}
-    for line in filter(None, listing.decode(errors="surrogateescape").split("\0")):
+    for line in split(listing):
         fields, _, path = line.partition("\t")
-        mode, *others = fields.split()
-        entries[path] = Entry(mode, max(others, key=len))
+        mode, _, oid, size = fields.split()
+        entries[path] = Entry(mode, oid, 0 if size == "-" else int(size))
     return entries
+
+
+def split(output: bytes) -> list[str]:
+    """What stands between NULs."""
+    return [field for field in output.decode(errors="surrogateescape").split("\0") if field]
 
 
 def content_of(git: GitProcess, entry: Entry, name: str) -> bytes:
     """A file's bytes. Raises MissionError `NotAFile` or `TooLarge`; `name` is for its words."""
     if not entry.is_file:
         raise MissionError("NotAFile", f"{name} is committed as something other than a file: commit a file there")
-    size = int(git.text("cat-file", "-s", entry.oid))
-    if size > MAX_LOG_BYTES:
-        raise MissionError("TooLarge", f"{name} has {size} bytes, more than {MAX_LOG_BYTES}: make it smaller")
+    if entry.size > MAX_LOG_BYTES:
+        raise MissionError("TooLarge", f"{name} has {entry.size} bytes, more than {MAX_LOG_BYTES}: make it smaller")
     return git.run("cat-file", "blob", entry.oid).stdout
+
+
+def has_contents(git: GitProcess, revision: str, contents: Mapping[str, bytes]) -> bool:
+    """Whether these, and no others, are what can be read at their paths."""
+    asked = "".join(f"{revision}:{path}\n" for path in contents)
+    found = git.run("cat-file", "--batch=%(objecttype)", stdin=asked.encode(errors="surrogateescape")).stdout
+    return found == b"".join(b"blob\n" + content + b"\n" for content in contents.values())
 
 
 def store(git: GitProcess, content: bytes) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from moonmind.missions.adapters.git_objects import Entry, parse_entries, set_entries
+from moonmind.missions.adapters.git_objects import Entry, set_entries, split
 from moonmind.missions.adapters.git_process import GitProcess
 from moonmind.missions.errors import MissionError
 
@@ -30,10 +30,15 @@ class UserIndex:
     def entries(self, paths: Sequence[str]) -> dict[str, Entry]:
         """What is staged at these paths. Raises MissionError `Unmerged`."""
         env = {"GIT_INDEX_FILE": str(self.copy)}
-        listing = self.git.run("ls-files", "-z", "--unmerged", "--full-name", "--", *paths, env=env).stdout
-        if listing:
-            raise MissionError("Unmerged", f"{', '.join(parse_entries(listing))}: resolve the conflict first")
-        return parse_entries(self.git.run("ls-files", "-z", "--stage", "--full-name", "--", *paths, env=env).stdout)
+        listing = self.git.run("ls-files", "-z", "--stage", "--full-name", "--", *paths, env=env).stdout
+        entries = {}
+        for line in split(listing):
+            fields, _, path = line.partition("\t")
+            mode, oid, stage = fields.split()
+            if stage != "0":
+                raise MissionError("Unmerged", f"{path} has a conflict: resolve it first")
+            entries[path] = Entry(mode, oid)
+        return entries
 
     def replace(self, entries: Mapping[str, Entry]) -> None:
         """The same index with these entries, in one step."""

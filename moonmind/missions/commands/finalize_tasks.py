@@ -51,7 +51,7 @@ def _write(session: Session, board: Board, plan: FinalizePlan) -> None:
 
 def _did(plan: FinalizePlan) -> dict[str, Any]:
     return {
-        "result": "success",
+        "result": "finalized" if plan.modified else "unchanged",
         "updated_wp_count": len(plan.modified),
         "modified_wps": list(plan.modified),
         "unchanged_wps": list(plan.unchanged),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from moonmind.missions.commands import words
-from moonmind.missions.lanes import LANES
+from moonmind.missions.lanes import LANES, Lane
 from moonmind.missions.status import StatusReport
 
 _NARROWEST_COLUMN, _WIDEST_COLUMN = 17, 36
@@ -45,7 +45,7 @@ def _kanban(report: StatusReport, width: int) -> str:
     return "\n\n".join("\n".join(words.beside([_lane(report, lane, column) for lane in row], column)) for row in rows)
 
 
-def _lane(report: StatusReport, lane: str, width: int) -> list[str]:
+def _lane(report: StatusReport, lane: Lane, width: int) -> list[str]:
     cards = [line for row in report.work_packages if row["lane"] == lane for line in _card(row, width)]
     return [f"{lane} {report.by_lane[lane]}", "─" * width, *cards]
 

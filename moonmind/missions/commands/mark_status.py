@@ -91,6 +91,9 @@ def _write(board: Board, events: list[Event], ports: Ports, policy: Policy, subj
 
 
 def _note_unchecked(board: Board, marks: Sequence[Mark], render: Render) -> None:
-    ids = checked_by_hand(board, besides={mark.id for mark in marks})
-    if ids:
-        render.note(f"{', '.join(ids)}: checked by hand, and the log does not say so; unchecked. Use mark-status")
+    """People check boxes; the log does not hear of it."""
+    if ids := checked_by_hand(board, besides={mark.id for mark in marks}):
+        render.note(
+            f"{', '.join(ids)}: checked in tasks.md, but not in the log: unchecked again. If it is done: "
+            f"moonmind tasks mark-status {' '.join(ids)} --status done"
+        )

@@ -9,7 +9,7 @@ from moonmind.missions import status
 from moonmind.missions.board import read_board
 from moonmind.missions.commands import words
 from moonmind.missions.commands.session import SPECS, default_ports, open_session, read_metas
-from moonmind.missions.lanes import LANES
+from moonmind.missions.lanes import LANES, Lane
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, place_of
 from moonmind.missions.ports import Ports
@@ -63,7 +63,7 @@ def _list_words(metas: Sequence[Meta]) -> str:
     return words.table(["mission", "title", "topology", "target"], rows, words.screen_width())
 
 
-def _show_words(meta: Meta, by_lane: Mapping[str, int]) -> str:
+def _show_words(meta: Meta, by_lane: Mapping[Lane, int]) -> str:
     counts = ", ".join(f"{lane} {count}" for lane, count in by_lane.items() if count)
     facts = [
         ("title", words.plain(meta.title)),

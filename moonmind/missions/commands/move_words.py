@@ -54,7 +54,7 @@ def move_words(case: Case, move: Move, effects: Effects) -> str:
     lines = [effects.subject if move.hops else f"{wp_id} is {lane} already; nothing was changed"]
     lines += [f"the feedback is in {path_in_repository(meta, path)}" for path in effects.review]
     if move.skipped_reason:
-        lines.append(f"its file was left alone: {move.skipped_reason}")
+        lines.append(move.skipped_reason)
     return "\n".join([*lines, "next: " + _NEXT[lane].format(wp=wp_id, target=meta.target_branch)])
 
 

@@ -165,10 +165,26 @@ def test_keys_that_are_indented_stay_so() -> None:
     assert changed == b"---\n  work_package_id: WP01\n  title: y\n  agent: ann\n---\n"
 
 
-@pytest.mark.parametrize("keys", [b"? agent\n: claude\n", b"agent: &who claude\n...\n"])
+@pytest.mark.parametrize(
+    "keys", [b"? agent\n: claude\n", b"agent: claude\n...\n", b"agent: claude\xc2\x85shell_pid: 1\n"]
+)
 def test_a_layout_that_cannot_be_changed_safely_is_refused(keys: bytes) -> None:
-    with pytest.raises(MissionError, match="front matter"):
+    with pytest.raises(MissionError, match="too unusual"):
         set_fields(HEAD + keys + b"---\n", {"agent": "ann", "assignee": "bob"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"agent": "x" * 501}, "length <= 500"),
+        ({"title": None}, "title"),
+        ({"colour": "red"}, "colour"),
+        ({"owned_files": [f"{number:0500}" for number in range(200)]}, "64 KiB"),
+    ],
+)
+def test_what_could_not_be_read_again_is_not_written(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(MissionError, match=f"the changed front matter.*{said}"):
+        set_fields(PLAIN, fields)
 
 
 def test_characters_that_are_no_text_are_refused() -> None:

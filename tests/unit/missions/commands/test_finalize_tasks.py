@@ -24,7 +24,7 @@ def finalized(desk: Desk, *, validate_only: bool = False) -> Mapping[str, Any]:
 def test_dependencies_and_subtasks_are_copied_into_the_files_and_nothing_is_committed() -> None:
     desk = Desk(files=MAPPED)
     assert finalized(desk) == {
-        "result": "success",
+        "result": "finalized",
         "updated_wp_count": 2,
         "modified_wps": ["WP01", "WP02"],
         "unchanged_wps": [],
@@ -42,7 +42,7 @@ def test_doing_it_twice_changes_nothing() -> None:
     finalized(desk)
     after_once = dict(desk.files)
     again = finalized(desk)
-    assert (again["modified_wps"], again["unchanged_wps"]) == ([], ["WP01", "WP02"])
+    assert (again["result"], again["modified_wps"], again["unchanged_wps"]) == ("unchanged", [], ["WP01", "WP02"])
     assert desk.files == after_once
     assert len(desk.commits) == 1
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from moonmind.missions.requirements import MappingRequest, RequirementMap
 
 from moonmind.missions import requirements
 from moonmind.missions.commands.map_requirements import _do_map_requirements
 from moonmind.missions.errors import USAGE, MissionError, Refusal
 from moonmind.missions.front_matter import parse_front_matter
+from moonmind.missions.requirements import MappingRequest, RequirementMap
 from tests.unit.missions.commands.desk import PACKAGES, PARSER, REPORT, SLUG, Desk, coordination
 
 
