@@ -15,7 +15,7 @@ Case = tuple[Lane, Lane, dict[str, Any]]
 CASES: dict[str, Case] = {
     "unchanged": ("claimed", "claimed", {}),
     "claim": ("planned", "claimed", {}),
-    "start": ("claimed", "in_progress", {}),
+    "start": ("claimed", "in_progress", {"work": {"is_merged": False}}),
     "handover": ("in_progress", "for_review", {}),
     "review_taken": ("for_review", "in_review", {}),
     "approval": ("in_review", "approved", {"reviewer": "rob"}),

@@ -43,7 +43,7 @@ FACTS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 @given(request=REQUESTS, facts=FACTS)
 def test_the_answer_is_a_refusal_or_a_way_from_here_to_there(request: MoveRequest, facts: MoveFacts) -> None:
     answer = transition.decide_move(request, facts)
