@@ -18,7 +18,7 @@ MAX_BYTES = 64 * 1024
 _CHANGED = "the changed front matter"
 _BLOCK = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
-_PLACE = re.compile(r"at `\$\.(?:\[\.\.\.\]|(\w+))")
+_PLACE = re.compile(r"at `\$\.(\w+)")
 _UNKNOWN = re.compile(r"unknown field `(.*?)`$")
 
 
@@ -74,7 +74,7 @@ def _read(text: str, name: str, numbers: str = "shell_pid") -> dict[str, Entry]:
 def _refuse_value(why: str, entries: Mapping[str, Entry], name: str) -> Never:
     """With the line of the key that msgspec names."""
     found = _PLACE.search(why) or _UNKNOWN.search(why)
-    entry = entries.get(found[1]) if found and found[1] else None
+    entry = entries.get(found[1]) if found else None
     _refuse(name, why, line=entry.line + 1 if entry else None)
 
 
