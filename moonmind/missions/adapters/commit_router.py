@@ -119,7 +119,8 @@ def _written(branch: CoordinationBranch, commit: str | None, paths: Sequence[str
 
 
 def _told(events: Sequence[Event]) -> str:
-    """`WP01 planned → in_progress, WP02 subtasks`."""
+    """`WP01 planned → in_progress, WP02 subtasks`. Without events a mission begins."""
     first = {event.wp_id: event.from_lane for event in reversed(events)}
     last = {event.wp_id: event.to_lane for event in events}
-    return ", ".join(f"{wp} subtasks" if first[wp] == last[wp] else f"{wp} {first[wp]} → {last[wp]}" for wp in last)
+    told = (f"{wp} subtasks" if first[wp] == last[wp] else f"{wp} {first[wp]} → {last[wp]}" for wp in last)
+    return ", ".join(told) or "begun"

@@ -59,6 +59,14 @@ def test_the_commit_adds_two_files_to_the_branch(repository: Repository, meta: M
     assert repository.show("README.md", COORDINATION) == "A project\n"
 
 
+def test_a_mission_may_begin_without_events(repository: Repository, meta: Meta) -> None:
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        router.commit_status(meta, [], b"{}\n", policy="keep")
+    assert repository.git("log", "-1", "--format=%s", COORDINATION).strip() == f"{SLUG}: begun"
+    assert repository.show(f"specs/{SLUG}/{LOG}", COORDINATION) == ""
+
+
 def test_all_working_trees_share_it(repository: Repository, meta: Meta, tmp_path: Path) -> None:
     repository.git("worktree", "add", "--quiet", "-b", "work", str(tmp_path / "tree"))
     claim(Repository(tmp_path / "tree"), meta, 1)
