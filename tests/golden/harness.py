@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 MOONMIND = Path(sys.executable).with_name("moonmind")
 CHILD = Path(__file__).with_name("child")
 """On PYTHONPATH when a child tells which arm decided, or has a core swapped."""
+_read: dict[tuple[str, tuple[tuple[str, str], ...]], State] = {}
 _PASSED_ON = ("GOLDEN_SWAP", "COVERAGE_PROCESS_START")
 
 
@@ -44,7 +45,7 @@ def run(case: Case, made: Path, tmp: Path, *, as_json: bool) -> Outcome:
     copy(case.repository, made, folder)
     for path, text in case.extra:
         (folder / path).write_text(text)
-    before = read_state(folder)
+    before = _state_before(case, folder)
     words = [*case.words, *(["--json"] if as_json else [])]
     arms = folder.with_name("arms")
     done = subprocess.run(
@@ -73,6 +74,14 @@ def run(case: Case, made: Path, tmp: Path, *, as_json: bool) -> Outcome:
         arm,
         folder,
     )
+
+
+def _state_before(case: Case, folder: Path) -> State:
+    """Copies are alike: one is read for all."""
+    key = (case.repository, case.extra)
+    if key not in _read:
+        _read[key] = read_state(folder)
+    return _read[key]
 
 
 def _environment(home: Path, arms: Path | None) -> dict[str, str]:

@@ -109,12 +109,11 @@ def _events(before: State, after: State) -> str:
 
 
 def _commits(folder: Path, before: State, after: State) -> str:
-    text = ""
+    text, known = "", [f"^{commit}" for commit in before.refs.values()]
     for name, commit in after.refs.items():
         if before.refs.get(name) != commit:
-            git = Repository(folder).git
-            since = [f"{before.refs[name]}..{commit}"] if name in before.refs else ["-1", commit]
-            text += f"{name}:\n" + git("log", "--format=%an: %s", "--name-status", *since)
+            log = Repository(folder).git("log", "--format=%an: %s", "--name-status", commit, *known)
+            text += f"{name}:\n" + log
     if before.head != after.head:
         text += f"HEAD: {after.head}"
     return _titled("commits", text)

@@ -46,7 +46,7 @@ def test_every_command_ends_in_every_way(command: str) -> None:
     assert exits == {0, 1, 2}
 
 
-@pytest.mark.parametrize(("command", "parameter"), _parameters(), ids=str)
+@pytest.mark.parametrize(("command", "parameter"), list(_parameters()), ids=lambda one: getattr(one, "name", one))
 def test_every_parameter_changes_what_is_seen(command: str, parameter: click.Parameter) -> None:
     shown = [case for case in CASES if case.command == command and parameter.name in case.shows]
     assert shown, f"no case shows {parameter.name}"

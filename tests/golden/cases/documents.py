@@ -24,7 +24,7 @@ FINALIZE = (
     _finalize("begun", "board"),
     _finalize("begun-validated", "board", "--validate-only"),
     _finalize("coordinated", "coordination-protected"),
-    _finalize("one-of-two", "two", "--mission watch", shows=("mission",), unlike="ambiguous"),
+    _finalize("one-of-two", "two", "--mission night-watch", shows=("mission",), unlike="ambiguous"),
     _finalize("ambiguous", "two", code=2),
     _finalize("no-mission", "empty", code=2),
     _finalize("unknown-option", "fresh", "--only-validate", code=2),

@@ -14,7 +14,7 @@ def _case(name: str, line: str, repository: str = "board", **rest: object) -> Ca
 
 
 FORWARD = (
-    _case("claim", "WP02 --to claimed --agent ann", shows=("task_id", "to"), unlike="no-words"),
+    _case("claim", "WP02 --to claimed --agent ann", shows=("task_id",), unlike="no-package"),
     _case("claim-by-whoever-git-names", "WP02 --to claimed"),
     _case("claim-agent", "WP02 --to claimed --agent kim", shows=("agent",), unlike="claim-by-whoever-git-names"),
     _case("assignee", "WP02 --to claimed --agent ann --assignee bob", shows=("assignee",), unlike="claim"),
@@ -23,7 +23,7 @@ FORWARD = (
     _case("tracker-ref", "WP02 --to claimed --agent ann --tracker-ref '#12' --tracker-ref ABC-3",
           shows=("tracker_refs",), unlike="claim"),
     _case("no-auto-commit", "WP02 --to claimed --agent ann --no-auto-commit", shows=("auto_commit",), unlike="claim"),
-    _case("start", "WP03 --to in_progress --agent ann"),
+    _case("start", "WP03 --to in_progress --agent ann", shows=("to",), unlike="no-lane"),
     _case("start-by-alias", "WP03 --to doing --agent ann"),
     _case("two-hops", "WP02 --to in_progress --agent ann"),
     _case("hand-over", "WP04 --to for_review --agent ann"),
@@ -42,6 +42,10 @@ FORWARD = (
     _case("papers-handed-over", "WP12 --to for_review --agent ann"),
     _case("review-of-own-work", f"WP06 --to approved --agent rob {SELF}",
           shows=("self_review_fallback",), unlike="own-work-without-flag"),
+    _case("own-work-reviewer-away", "WP06 --to approved --agent ann --self-review-fallback --intended-reviewer rob "
+          "--reviewer-failure-reason 'rob is away'", shows=("intended_reviewer",), unlike="own-work-flag-alone"),
+    _case("own-work-over-hops", "WP05 --to approved --agent ann --self-review-fallback --intended-reviewer rob "
+          "--reviewer-failure-reason 'rob is away'", shows=("reviewer_failure_reason",), unlike="own-work-no-reason"),
     _case("again-approved",
           "WP18 --to approved --agent ann --reviewer rob --approval-ref '#31' --skip-review-artifact-check --note so",
           shows=("skip_review_artifact_check",), unlike="rejected-verdict"),

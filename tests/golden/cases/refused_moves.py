@@ -16,10 +16,9 @@ GUARDS = (
     _case("own-work-without-flag", "WP06 --to approved --agent rob --reviewer ann --intended-reviewer rob "
           "--reviewer-failure-reason 'rob is away'"),
     _case("own-work", "WP06 --to approved --agent rob --reviewer ann"),
-    _case("own-work-flag-alone", "WP06 --to approved --agent rob --reviewer ann --self-review-fallback "
+    _case("own-work-flag-alone", "WP06 --to approved --agent ann --self-review-fallback "
           "--reviewer-failure-reason 'rob is away'"),
-    _case("own-work-no-reason", "WP06 --to approved --agent rob --reviewer ann --self-review-fallback "
-          "--intended-reviewer rob"),
+    _case("own-work-no-reason", "WP05 --to approved --agent ann --self-review-fallback --intended-reviewer rob"),
     _case("self-review-of-no-review", f"WP02 --to claimed --agent ann {SELF}"),
     _case("feedback-not-used", "WP06 --to approved --agent rob --review-feedback-file feedback.md", extra=FEEDBACK),
     _case("options-lost", "WP02 --to claimed --agent ann --assignee bob", "coordination-protected"),
@@ -75,7 +74,8 @@ BROKEN = (
 
 USAGE = (
     _case("no-words", "", code=2),
-    _case("no-lane", "WP02 --agent ann", code=2),
+    _case("no-package", "--to claimed --agent ann", code=2),
+    _case("no-lane", "WP03 --agent ann", code=2),
     _case("unknown-lane", "WP02 --to finished", code=2),
     _case("ambiguous", "WP01 --to claimed", "two", code=2),
     _case("no-mission", "WP01 --to claimed", "empty", code=2),

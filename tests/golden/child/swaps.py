@@ -10,10 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """`commands`: those whose cases must notice. `make`: the constant."""
+    """`command`: whose cases must notice. `make`: the constant."""
 
     core: str
-    commands: tuple[str, ...]
+    command: str
     make: Callable[[], Any]
 
     @property
@@ -48,10 +48,10 @@ def _empty_report() -> Any:
 
 
 SWAPS: Mapping[str, Swap] = {
-    "move-always-no": Swap("transition.decide_move", ("move-task",), _refusal),
-    "move-always-unchanged": Swap("transition.decide_move", ("move-task",), _nothing_to_move),
-    "status-always-empty": Swap("status.decide_status", ("status",), _empty_report),
-    "mapping-always-no": Swap("requirements.decide_mapping", ("map-requirements",), _refusal),
-    "finalize-always-no": Swap("finalize.decide_finalize", ("finalize-tasks",), _refusal),
-    "dependents-always-none": Swap("graph.dependents_of", ("list-dependents",), tuple),
+    "move-always-no": Swap("transition.decide_move", "move-task", _refusal),
+    "move-always-unchanged": Swap("transition.decide_move", "move-task", _nothing_to_move),
+    "status-always-empty": Swap("status.decide_status", "status", _empty_report),
+    "mapping-always-no": Swap("requirements.decide_mapping", "map-requirements", _refusal),
+    "finalize-always-no": Swap("finalize.decide_finalize", "finalize-tasks", _refusal),
+    "dependents-always-none": Swap("graph.dependents_of", "list-dependents", tuple),
 }
