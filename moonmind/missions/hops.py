@@ -53,7 +53,7 @@ def _base(case: MoveCase) -> str | None:
 
 
 def _review_ref(case: MoveCase, step: Step) -> str | None:
-    if case.is_rejection and case.has_feedback:
+    if case.has_feedback:
         return cycle_name(case.facts.next_cycle)
     judged = case.is_rejection or step[1] in ("approved", "done")
     return case.request.approval_ref if judged else None
@@ -64,7 +64,7 @@ def _review_result(case: MoveCase, actor: str, step: Step) -> ReviewResult | Non
     return verdict and ReviewResult(
         verdict=verdict,
         reviewer=case.request.reviewer or actor,
-        cycle=case.facts.next_cycle if case.is_rejection and case.has_feedback else None,
+        cycle=case.facts.next_cycle if case.has_feedback else None,
         intended_reviewer=case.request.intended_reviewer,
         failure=case.request.reviewer_failure_reason,
     )

@@ -54,7 +54,7 @@ class MoveCase:
 
     @property
     def has_feedback(self) -> bool:
-        """True when there is a text to be kept as a review-cycle file."""
+        """True when there is a text to be kept as a review-cycle file; the move is a rejection then, or refused."""
         return self.facts.feedback == "readable"
 
     @property

@@ -63,7 +63,7 @@ def _make_move(case: MoveCase) -> Move:
         fields={} if skips else _fields(case, actor),
         skipped=("agent", "history") if skips else (),
         skipped_reason=SKIPPED_REASON if skips else None,
-        writes_feedback=case.is_rejection and case.has_feedback,
+        writes_feedback=case.has_feedback,
     )
 
 

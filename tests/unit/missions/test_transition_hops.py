@@ -97,6 +97,11 @@ def test_an_approval_says_who_and_where() -> None:
     assert (hop.review_result, hop.review_ref) == (ReviewResult(verdict="approved", reviewer="rob"), "PR 7")
 
 
+def test_only_what_approves_or_finishes_refers_to_the_approval() -> None:
+    hops = move("in_progress", "done", reviewer="rob", approval_ref="PR 7").hops
+    assert [hop.review_ref for hop in hops] == [None, None, "PR 7", "PR 7"]
+
+
 def test_on_a_longer_way_the_hop_that_approves_has_the_verdict() -> None:
     hops = move("for_review", "done", reviewer="rob").hops
     assert [hop.review_result and hop.review_result.verdict for hop in hops] == [None, "approved", None]
