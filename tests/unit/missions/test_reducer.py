@@ -154,6 +154,11 @@ def test_the_last_word_about_a_subtask_counts() -> None:
     assert state(*reversed(log)).subtasks == {"T001": "done", "T002": "pending"}
 
 
+def test_a_package_that_never_moved_is_planned_whatever_was_told_of_it() -> None:
+    told = event(1, "claimed", "claimed", force=True, actor="bob")
+    assert state(told) == PackageState(last_event_id=told.event_id, last_event_at=at(1))
+
+
 def test_an_event_within_a_lane_may_say_nothing() -> None:
     assert state(event(1, "claimed", "claimed"), event(2, "claimed", "claimed", evidence=Evidence())).subtasks == {}
 
