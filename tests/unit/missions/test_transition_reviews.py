@@ -6,7 +6,7 @@ import pytest
 
 from moonmind.missions.events import ReviewResult
 from moonmind.missions.lanes import Lane
-from tests.support.moves import BY_FORCE, BY_ONESELF, WITH_FEEDBACK, move, only_hop
+from tests.support.moves import BY_FORCE, BY_ONESELF, WITH_FEEDBACK, arm, move, only_hop
 
 THIRD = {**WITH_FEEDBACK, "next_cycle": 3}
 
@@ -46,3 +46,13 @@ def test_a_review_by_oneself_says_who_should_have_done_it_and_why_they_did_not()
     assert hop.review_result == ReviewResult(
         verdict="approved", reviewer="ann", intended_reviewer="rob", failure="rob is ill"
     )
+
+
+def test_a_rejection_by_oneself_may_say_so_too() -> None:
+    hop = only_hop("in_review", "planned", facts=THIRD, **BY_ONESELF)
+    assert hop.review_result is not None
+    assert (hop.review_result.verdict, hop.review_result.intended_reviewer) == ("rejected", "rob")
+
+
+def test_nobody_reviews_the_own_work_of_nobody() -> None:
+    assert arm("planned", "approved", facts={"actor_default": None}) == "ActorRequired"
