@@ -59,7 +59,7 @@ def _is_covered() -> bool:
             f"[run]\nbranch = true\nparallel = true\nsource_pkgs = moonmind.missions\ndata_file = {data}\n"
         )
         cases = " or ".join(f"[{command}/" for command in COMMANDS)
-        done = _pytest({"COVERAGE_PROCESS_START": str(settings)}, "-n", "2", "-k", cases)
+        done = _pytest({"GOLDEN_COVERAGE": str(settings)}, "-n", "2", "-k", cases)
         print(f"\nwith branch coverage: {done.stdout.splitlines()[-1]}", flush=True)
         _coverage(settings, "combine", "--quiet")
         good = [_covers(settings, command, modules) for command, modules in COMMANDS.items()]
@@ -75,7 +75,7 @@ def _covers(settings: Path, command: str, modules: tuple[str, ...]) -> bool:
     print(f"{command:18} {percent:5.1f} % of statements and branches   {'covered' if good else 'NOT COVERED'}")
     for path, file in report["files"].items():
         missing = ", ".join([*map(str, file["missing_lines"]), *(f"{a}→{b}" for a, b in file["missing_branches"])])
-        print(f"    {Path(path).relative_to(ROOT)!s:52} {file['summary']['percent_covered']:5.1f} %  {missing}")
+        print(f"    {path:52} {file['summary']['percent_covered']:5.1f} %  {missing}")
     return good
 
 

@@ -21,7 +21,8 @@ MOONMIND = Path(sys.executable).with_name("moonmind")
 CHILD = Path(__file__).with_name("child")
 """On PYTHONPATH when a child tells which arm decided, or has a core swapped."""
 _read: dict[tuple[str, tuple[tuple[str, str], ...]], State] = {}
-_PASSED_ON = ("GOLDEN_SWAP", "COVERAGE_PROCESS_START")
+_PASSED_ON = {"GOLDEN_SWAP": "GOLDEN_SWAP", "GOLDEN_COVERAGE": "COVERAGE_PROCESS_START"}
+"""Of our environment, and what children find it as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _state_before(case: Case, folder: Path) -> State:
 
 def _environment(home: Path, arms: Path | None) -> dict[str, str]:
     """The tree that the tests lie in is the one that is run. `arms`: where the child writes which arm decided."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    kept = {child: os.environ[ours] for ours, child in _PASSED_ON.items() if ours in os.environ}
     told = {"GOLDEN_ARMS": str(arms)} if arms else {}
     folders = [str(CHILD), str(ROOT)] if kept.get("GOLDEN_SWAP") or told else [str(ROOT)]
     return environment(home) | kept | told | {"PYTHONPATH": os.pathsep.join(folders)}
