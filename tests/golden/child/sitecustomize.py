@@ -37,7 +37,7 @@ class _Patching(importlib.abc.MetaPathFinder):
             load(module)
             self.change(module)
 
-        spec.loader.exec_module = load_and_change  # type: ignore[method-assign]
+        spec.loader.exec_module = load_and_change
         return spec
 
 
@@ -51,7 +51,7 @@ def _tell_arms(module: ModuleType) -> None:
             file.write("\n")
         return decision
 
-    module.decide_move = decide_and_tell  # type: ignore[attr-defined]
+    module.decide_move = decide_and_tell
 
 
 if "GOLDEN_ARMS" in os.environ:
