@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction bench-failures bench-repair openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction bench-failures bench-repair bench-missions check-golden openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -69,6 +69,12 @@ bench-failures: setup  ## are real failures decided as an expert would? asks the
 
 bench-repair: setup  ## repair services that lack packages, beside other tools (SETS=file; LIMIT=n; TOOLS=moonmind,naive,pipreqs,pigar; INDEX=mirror: squatters included, WHEELS=folders of real wheels or FILL=1)
 	@PYTHONPATH=. $(BIN)/python scripts/bench_repair.py $(SETS) $(if $(LIMIT),--limit $(LIMIT)) $(if $(TOOLS),--tools $(TOOLS)) $(if $(INDEX),--index $(INDEX)) $(if $(WHEELS),--wheels $(WHEELS)) $(if $(FILL),--fill)
+
+bench-missions: setup  ## is a mission of 100 packages and 10,000 events read at once? beside `python -c pass` (ROUNDS=15)
+	@$(BIN)/python scripts/bench_missions.py $(if $(ROUNDS),--rounds $(ROUNDS))
+
+check-golden: setup  ## do the golden cases of the missions notice each core swapped for a constant, and drive every branch? (minutes)
+	@$(BIN)/python -m tests.golden.check
 
 openapi: setup  ## re-make the committed OpenAPI document from the code
 	@$(BIN)/python scripts/export_openapi.py

@@ -69,7 +69,7 @@ def _workspace(git: GitOps, state: PackageState, owned: Sequence[str], target: s
     uncommitted = git.uncommitted(owned) if owned else ()
     aim = git.commit_of(target)
     if head is None:
-        return Workspace(branch=branch, head=None, uncommitted=uncommitted, has_commits_beyond=False)
+        return Workspace(branch=branch, head=None, uncommitted=uncommitted)
     base = state.base or aim
     return Workspace(
         branch=branch,

@@ -292,7 +292,7 @@ def test_work_is_merged_when_the_target_branch_contains_it(monkeypatch: pytest.M
 
 def test_a_branch_that_is_gone_has_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
     work = facts(monkeypatch, Desk(*begun(branch="gone"))).workspace
-    assert (work.branch, work.head, work.has_commits_beyond, work.is_merged) == ("gone", None, False, False)
+    assert (work.branch, work.head, work.has_commits_beyond, work.is_merged) == ("gone", None, True, False)
 
 
 def test_without_the_target_branch_nothing_is_behind_and_nothing_merged(monkeypatch: pytest.MonkeyPatch) -> None:

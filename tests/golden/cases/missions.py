@@ -1,0 +1,39 @@
+"""`moonmind mission new | list | show`."""
+
+from __future__ import annotations
+
+from tests.golden.case import Case
+
+
+def _mission(name: str, line: str, repository: str = "empty", code: int = 0, **rest: object) -> Case:
+    return Case(name, repository, f"mission {line}", code, **rest)  # type: ignore[arg-type]
+
+
+CASES = (
+    _mission("first", "new 'Day shift'", shows=("title",), unlike="no-title"),
+    _mission("next", "new 'Day shift'", "two"),
+    _mission("slug", "new 'Day shift' --slug early", shows=("slug",), unlike="first"),
+    _mission("coordination", "new 'Day shift' --topology coordination", shows=("topology",), unlike="first"),
+    _mission("coordination-branch", "new 'Day shift' --topology coordination --coordination-branch log/day",
+             shows=("coordination_branch",), unlike="coordination"),
+    _mission("target-branch", "new 'Day shift' --target-branch merged", "board",
+             shows=("target_branch",), unlike="beside-the-board"),
+    _mission("beside-the-board", "new 'Day shift'", "board"),
+    _mission("protect", "new 'Day shift' --protect main --protect live",
+             shows=("protected_branches",), unlike="first"),
+    _mission("no-words", "new '!!!'", code=2),
+    _mission("slug-in-words", "new 'Day shift' --slug 'The Day, shift'"),
+    _mission("slug-without-words", "new 'Day shift' --slug '!!!'", code=2),
+    _mission("branch-of-single", "new 'Day shift' --coordination-branch log/day", code=2),
+    _mission("no-title", "new", code=2),
+    _mission("outside", "new 'Day shift'", "outside", code=2),
+    _mission("two", "list", "two"),
+    _mission("none", "list"),
+    _mission("broken-meta", "list", "broken-meta", code=1),
+    _mission("board", "show", "board"),
+    _mission("coordinated", "show", "coordination"),
+    _mission("one-of-two", "show --mission night-watch", "two", shows=("mission",), unlike="two"),
+    _mission("two", "show", "two", code=2),
+    _mission("none", "show", code=2),
+    _mission("broken-log", "show", "broken-log", code=1),
+)  # fmt: skip
