@@ -94,8 +94,8 @@ def _tell(fold: _Fold, event: Event) -> None:
 def _move(fold: _Fold, event: Event) -> None:
     fold.move = event
     lane = event.to_lane
-    if lane == "planned":
-        fold.holder = None
+    if lane == "planned":  # whoever takes it up next may do so elsewhere
+        fold.holder = fold.branch = fold.base = None
     elif lane == "claimed":
         fold.holder = event.actor
     elif lane == "in_progress":

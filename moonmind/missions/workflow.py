@@ -12,7 +12,7 @@ from moonmind.missions.board import Board
 from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.documents.reviews import cycle_name
 from moonmind.missions.documents.tasks_document import Section
-from moonmind.missions.transition.moves import ReviewFile
+from moonmind.missions.moves import ReviewFile
 from moonmind.missions.way import find_breaks, find_oddities
 
 MARK = "moonmind tasks mark-status ID… --status"

@@ -9,8 +9,8 @@ from moonmind.missions import transition
 from moonmind.missions.errors import Refusal
 from moonmind.missions.events import ReviewResult
 from moonmind.missions.lanes import Lane
+from moonmind.missions.moves import Hop, Move, MoveFacts, MoveRequest, Workspace
 from moonmind.missions.snapshot import PackageState
-from moonmind.missions.transition.moves import Hop, Move, MoveFacts, MoveRequest, Workspace
 
 HEAD = "c" * 40
 REJECTED = {"review": ReviewResult(verdict="rejected", reviewer="rob", cycle=1)}

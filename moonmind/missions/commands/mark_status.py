@@ -19,10 +19,10 @@ from moonmind.missions.commands.writing import find_actor, find_package, find_po
 from moonmind.missions.documents import tasks_document
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, Evidence, SubtaskStatus
+from moonmind.missions.moves import Hop
 from moonmind.missions.placement import Policy
 from moonmind.missions.ports import Ports, Render
 from moonmind.missions.snapshot import encode_snapshot
-from moonmind.missions.transition.moves import Hop
 
 TASKS = "tasks.md"
 

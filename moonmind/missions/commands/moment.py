@@ -9,7 +9,7 @@ from moonmind.missions.board import Board, Package
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, encode_events, last_moment
 from moonmind.missions.ids import make_ulids
-from moonmind.missions.transition.moves import Hop
+from moonmind.missions.moves import Hop
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

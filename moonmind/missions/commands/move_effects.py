@@ -11,9 +11,9 @@ from moonmind.missions.commands.writing import package_edit, reduce_with
 from moonmind.missions.documents import reviews
 from moonmind.missions.documents.packages import FrontMatter, HistoryEntry
 from moonmind.missions.events import Event
+from moonmind.missions.moves import Move, MoveFacts, MoveRequest
 from moonmind.missions.ports import Edit, FsReader, Ports
 from moonmind.missions.snapshot import encode_snapshot
-from moonmind.missions.transition.moves import Move, MoveFacts, MoveRequest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

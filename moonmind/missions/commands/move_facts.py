@@ -7,10 +7,10 @@ from pathlib import Path
 
 from moonmind.missions.board import Board, Package
 from moonmind.missions.documents import reviews
+from moonmind.missions.moves import FeedbackFile, MoveFacts, ReviewFile, Workspace
 from moonmind.missions.placement import Branches, decide_policy
 from moonmind.missions.ports import FsReader, GitOps, Ports
 from moonmind.missions.snapshot import PackageState
-from moonmind.missions.transition.moves import FeedbackFile, MoveFacts, ReviewFile, Workspace
 
 MAX_FEEDBACK_BYTES = 1024 * 1024
 """What a reviewer writes; more is some program's output."""

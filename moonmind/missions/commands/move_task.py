@@ -14,8 +14,8 @@ from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import find_package
 from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.lanes import Lane
+from moonmind.missions.moves import MoveRequest
 from moonmind.missions.ports import Ports
-from moonmind.missions.transition.moves import MoveRequest
 
 
 class MoveOptions(TypedDict, total=False):

@@ -8,7 +8,7 @@ from typing import Any
 from moonmind.missions.commands.move_effects import Case, Effects
 from moonmind.missions.commands.writing import path_in_repository
 from moonmind.missions.lanes import Lane
-from moonmind.missions.transition.moves import Move
+from moonmind.missions.moves import Move
 
 _NEXT: Mapping[Lane, str] = {
     "planned": "whoever takes it: moonmind tasks move-task {wp} --to claimed",

@@ -9,8 +9,8 @@ from moonmind.missions.commands.session import open_session
 from moonmind.missions.commands.writing import find_package
 from moonmind.missions.errors import REFUSED
 from moonmind.missions.lanes import Lane
+from moonmind.missions.moves import ReviewFile
 from moonmind.missions.ports import FsReader, Ports
-from moonmind.missions.transition.moves import ReviewFile
 from moonmind.missions.workflow import Validity
 
 

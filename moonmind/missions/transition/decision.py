@@ -10,10 +10,10 @@ from typing import get_args
 
 from moonmind.missions.errors import Refusal
 from moonmind.missions.lanes import Lane
+from moonmind.missions.moves import Move, MoveFacts, MoveName, MoveRequest, RefusalCode
 from moonmind.missions.transition.hops import make_hops
 from moonmind.missions.transition.move_case import MoveCase, Step, make_case
 from moonmind.missions.transition.move_guards import GUARDS, OPTIONS, first_refusal
-from moonmind.missions.transition.moves import Move, MoveFacts, MoveName, MoveRequest, RefusalCode
 from moonmind.missions.transition.table_guards import table_refusal
 
 ARMS: tuple[str, ...] = (*get_args(MoveName), *get_args(RefusalCode))

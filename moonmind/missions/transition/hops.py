@@ -5,8 +5,8 @@ from __future__ import annotations
 from moonmind.missions.documents.reviews import cycle_name
 from moonmind.missions.events import Evidence, ReviewResult, Verdict
 from moonmind.missions.lanes import is_back
+from moonmind.missions.moves import Hop
 from moonmind.missions.transition.move_case import APPROVING, ENDING, HANDED_OVER, MoveCase, Step
-from moonmind.missions.transition.moves import Hop
 
 REWIND = "backward rewind"
 """The reason of every move back that the table does not have."""

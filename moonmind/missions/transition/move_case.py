@@ -10,7 +10,7 @@ from typing import Any, cast
 from moonmind.missions.errors import Refusal
 from moonmind.missions.events import Category
 from moonmind.missions.lanes import EDGES, FORWARD, Lane, is_back
-from moonmind.missions.transition.moves import MoveFacts, MoveRequest, RefusalCode
+from moonmind.missions.moves import MoveFacts, MoveRequest, RefusalCode
 
 Step = tuple[Lane, Lane]
 

@@ -105,12 +105,14 @@ def test_who_takes_up_a_package_that_nobody_claimed_holds_it() -> None:
     assert state(*way("planned", "blocked", "in_progress", actor="bob")).holder == "bob"
 
 
-def test_where_the_work_is_stays_until_it_is_told_anew() -> None:
+def test_where_the_work_is_stays_until_it_is_told_anew_or_planned_again() -> None:
     log = way("planned", "claimed", "in_progress", evidence=Evidence(branch="a", base="1"))
     log.append(event(3, "in_progress", "for_review", evidence=Evidence(commit="2")))
     assert (state(*log).branch, state(*log).base) == ("a", "1")
     log.append(event(4, "for_review", "in_progress", evidence=Evidence(branch="b")))
     assert (state(*log).branch, state(*log).base) == ("b", None)
+    log.append(event(5, "in_progress", "planned"))
+    assert (state(*log).branch, state(*log).base) == (None, None)
 
 
 def test_a_rejection_stands_until_the_package_is_in_review_again() -> None:

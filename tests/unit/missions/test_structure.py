@@ -14,7 +14,11 @@ MISSIONS = ROOT / "moonmind" / "missions"
 CLI = [ROOT / "moonmind" / "cli" / f"{name}.py" for name in ("tasks", "mission", "mission_call")]
 FILES = sorted([*MISSIONS.rglob("*.py"), *CLI])
 
-PURE = sorted(path.stem for path in MISSIONS.glob("*.py") if path.stem not in ("__init__", "ports"))
+PURE = sorted(
+    ".".join(path.relative_to(MISSIONS).with_suffix("").parts)
+    for path in MISSIONS.rglob("*.py")
+    if path.relative_to(MISSIONS).parts[0] not in ("adapters", "commands") and path.stem not in ("__init__", "ports")
+)
 """All that lies beside the ports: the cores, their helpers and their shapes. I/O lives in `adapters` and `commands`."""
 IO = {"os", "io", "pathlib", "subprocess", "time", "random", "secrets", "socket", "shutil", "tempfile", "click", "sys"}
 CLOCKS = {"now", "utcnow", "today"}
@@ -69,7 +73,7 @@ def test_moving_does_reach_the_transition_core() -> None:
 
 @pytest.mark.parametrize("name", PURE)
 def test_what_decides_does_no_io(name: str) -> None:
-    path = MISSIONS / f"{name}.py"
+    path = MISSIONS.joinpath(*name.split(".")).with_suffix(".py")
     reached = _reached(f"moonmind.missions.{name}")
     assert not [module for module in reached if module.startswith(OF_THE_WORLD)]
     for module in reached:

@@ -8,7 +8,7 @@ import pytest
 
 from moonmind.missions.events import Evidence, ReviewResult
 from moonmind.missions.lanes import EDGES, FORWARD, Lane
-from moonmind.missions.transition.moves import Move
+from moonmind.missions.moves import Move
 from tests.support.moves import HEAD, WITH_FEEDBACK, move, only_hop
 
 BASE = "b" * 40

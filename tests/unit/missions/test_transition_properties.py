@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from moonmind.missions import transition
 from moonmind.missions.errors import Refusal
 from moonmind.missions.lanes import EDGES
+from moonmind.missions.moves import Move, MoveFacts, MoveRequest, Workspace
 from moonmind.missions.snapshot import PackageState
-from moonmind.missions.transition.moves import Move, MoveFacts, MoveRequest, Workspace
 
 TEXTS = st.sampled_from([None, " ", "ann", "rob", "[custom] so be it"])
 REQUESTS = st.builds(

@@ -15,8 +15,8 @@ from moonmind.missions.events import Event, Evidence, ReviewResult, SubtaskStatu
 from moonmind.missions.ids import make_ulid
 from moonmind.missions.lanes import EDGES, Lane
 from moonmind.missions.meta import Meta
+from moonmind.missions.moves import ReviewFile
 from moonmind.missions.reducer import reduce_events
-from moonmind.missions.transition.moves import ReviewFile
 from moonmind.missions.workflow import Validity, decide_validity
 
 META = Meta(

@@ -145,8 +145,8 @@ def _refuse_what_another_brings(wanted: Wanted, known: KnownName, asking: Asking
     brought = {known_names()[name].choice for name in asking.beside if name in known_names()}
     if others := [name for name in known.others if name in brought]:
         raise NoSafeEditError(
-            f"`{wanted.module}` may be {known.choice} or of {', '.join(others)}, from which the service imports something "
-            "else too: name the right one in the instruction"
+            f"`{wanted.module}` may be of {known.choice} or of {', '.join(others)}, from which the service imports "
+            "something else too: name the right one in the instruction"
         )
 
 

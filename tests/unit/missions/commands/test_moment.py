@@ -10,8 +10,8 @@ from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event
 from moonmind.missions.ids import make_ulid
+from moonmind.missions.moves import Hop
 from moonmind.missions.snapshot import Snapshot
-from moonmind.missions.transition.moves import Hop
 from tests.unit.missions.commands.desk import MISSION_ID, NOW, PARSER, SLUG, event, meta
 
 MOST = (1 << 80) - 1

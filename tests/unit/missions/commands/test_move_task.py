@@ -15,10 +15,10 @@ from moonmind.missions.documents.packages import FrontMatter, HistoryEntry
 from moonmind.missions.errors import MissionError, Refusal
 from moonmind.missions.events import Evidence, ReviewResult, parse_log
 from moonmind.missions.lanes import Lane
+from moonmind.missions.moves import Hop, Move, MoveFacts, MoveRequest
 from moonmind.missions.ports import Edit, Written
 from moonmind.missions.reducer import reduce_events
 from moonmind.missions.snapshot import encode_snapshot
-from moonmind.missions.transition.moves import Hop, Move, MoveFacts, MoveRequest
 from tests.fakes.missions import FakeRouter
 from tests.unit.missions.commands.desk import (
     MAIN,

@@ -8,7 +8,7 @@ from moonmind.missions import workflow
 from moonmind.missions.board import Board
 from moonmind.missions.commands.validate_workflow import _do_validate_workflow
 from moonmind.missions.errors import REFUSED, MissionError
-from moonmind.missions.transition.moves import ReviewFile
+from moonmind.missions.moves import ReviewFile
 from moonmind.missions.workflow import Validity
 from tests.unit.missions.commands.desk import PACKAGES, PARSER, Desk, walk
 
