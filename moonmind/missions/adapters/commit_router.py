@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
-from moonmind.missions.adapters.coordination import CoordinationBranch, coordination_of
 from moonmind.missions.adapters.files import Files, check_ended, checked
 from moonmind.missions.adapters.fs_reader import MISSIONS
 from moonmind.missions.adapters.git_cli import GitCli
-from moonmind.missions.adapters.lock import locked
-from moonmind.missions.adapters.tree_commit import Wanted, committing
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, encode_events
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, Policy, place_of
 from moonmind.missions.ports import Edit, Written
+
+if TYPE_CHECKING:
+    from moonmind.missions.adapters.coordination import CoordinationBranch
+    from moonmind.missions.adapters.tree_commit import Wanted
 
 LOCK = "moonmind-missions.lock"
 """In the folder that all working trees of the repository share."""
@@ -24,7 +26,8 @@ SNAPSHOT = "status.json"
 
 
 class GitRouter:
-    """`ports.CoordCommitRouter` over one working tree."""
+    """`ports.CoordCommitRouter` over one working tree. What it needs to write is imported when it writes: commands that
+    read have a router too."""
 
     def __init__(self, git: GitCli) -> None:
         self._git = git
@@ -33,6 +36,8 @@ class GitRouter:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Not twice at a time."""
+        from moonmind.missions.adapters.lock import locked
+
         if self._git.process.held is not None:
             raise RuntimeError("there is one writer already: this one")
         with locked(self._git.places.common_dir / LOCK) as fd:
@@ -49,12 +54,12 @@ class GitRouter:
         log, view = f"{MISSIONS}/{meta.slug}/{LOG}", f"{MISSIONS}/{meta.slug}/{SNAPSHOT}"
         message = f"{meta.slug}: {_told(events)}\n"
         if place_of("status", meta.topology) == "coordination":
-            branch = coordination_of(self._git, meta)
+            branch = self._coordination(meta)
             base = branch.head()
             contents = {log: _appended(log, branch.read_at(base, log), lines), view: snapshot}
             return _written(branch, branch.commit(base, contents, message), list(contents))
         contents = {log: _appended(log, self._files.read(log), lines), view: snapshot}
-        wanted = {path: Wanted(content) for path, content in contents.items()}
+        wanted = {path: _wanted(content) for path, content in contents.items()}
         with self._committing(policy, wanted, message) as commits, self._files.replacing({view: snapshot}):
             self._files.append(log, lines)
         return Written(commits, list(contents))
@@ -66,14 +71,14 @@ class GitRouter:
         self._check_exclusive()
         named = {f"{MISSIONS}/{meta.slug}/{checked(path)}": edit for path, edit in edits.items()}
         if place_of(kind, meta.topology) == "coordination":
-            branch = coordination_of(self._git, meta)
+            branch = self._coordination(meta)
             base = branch.head()
             before = {path: branch.read_at(base, path) for path in named}
             changed = _changed(before, named)
             return _written(branch, branch.commit(base, changed, f"{message}\n"), list(changed))
         before = {path: self._files.read(path) for path in named}
         changed = _changed(before, named)
-        wanted = {path: Wanted(changed.get(path, before[path] or b""), edit) for path, edit in named.items()}
+        wanted = {path: _wanted(changed.get(path, before[path] or b""), edit) for path, edit in named.items()}
         with self._committing(policy, wanted, f"{message}\n") as commits, self._files.replacing(changed):
             pass
         return Written(commits, list(changed))
@@ -81,6 +86,8 @@ class GitRouter:
     @contextmanager
     def _committing(self, policy: Policy, wanted: Mapping[str, Wanted], message: str) -> Iterator[Mapping[str, str]]:
         """By branch, what is committed as the block ends; the block writes the files."""
+        from moonmind.missions.adapters.tree_commit import committing
+
         if policy in ("skip", "refuse"):
             raise MissionError("NotWritten", f"nothing is written with the policy `{policy}`")
         with ExitStack() as stack:
@@ -98,9 +105,20 @@ class GitRouter:
             "no branch is checked out, so a commit would be lost: check one out, or use --no-auto-commit",
         )
 
+    def _coordination(self, meta: Meta) -> CoordinationBranch:
+        from moonmind.missions.adapters.coordination import coordination_of
+
+        return coordination_of(self._git, meta)
+
     def _check_exclusive(self) -> None:
         if self._git.process.held is None:
             raise RuntimeError("write inside `exclusive()`")
+
+
+def _wanted(content: bytes, edit: Edit | None = None) -> Wanted:
+    from moonmind.missions.adapters.tree_commit import Wanted
+
+    return Wanted(content, edit)
 
 
 def _appended(name: str, log: bytes | None, lines: bytes) -> bytes:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from moonmind.missions.adapters.coordination import coordination_of
 from moonmind.missions.adapters.files import Files, checked
 from moonmind.missions.adapters.git_cli import GitCli
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, place_of
+
+if TYPE_CHECKING:
+    from moonmind.missions.adapters.coordination import CoordinationBranch
 
 MISSIONS = "specs"
 
@@ -28,16 +31,21 @@ class TreeReader:
         """Raises MissionError `CoordinationBranchMissing`, and as `Files.read`."""
         name = f"{MISSIONS}/{meta.slug}/{checked(path)}"
         if place_of(kind, meta.topology) == "coordination":
-            return coordination_of(self._git, meta).read(name)
+            return self._coordination(meta).read(name)
         return self._files.read(name)
 
     def names(self, meta: Meta, kind: Kind, folder: str) -> Sequence[str]:
         """Likewise."""
         name = f"{MISSIONS}/{meta.slug}/{checked(folder)}"
         if place_of(kind, meta.topology) == "coordination":
-            return coordination_of(self._git, meta).names(name)
+            return self._coordination(meta).names(name)
         return self._files.names(name)
 
     def read_meta(self, folder: str) -> bytes | None:
         """From the working tree, whatever the topology: it says so itself."""
         return self._files.read(f"{MISSIONS}/{checked(folder)}/meta.json")
+
+    def _coordination(self, meta: Meta) -> CoordinationBranch:
+        from moonmind.missions.adapters.coordination import coordination_of  # talks to git, which most reads do not
+
+        return coordination_of(self._git, meta)

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from moonmind.missions.adapters.git_objects import split
-from moonmind.missions.adapters.git_process import GitProcess
 from moonmind.missions.adapters.places import find_root, places_of
 from moonmind.missions.errors import MissionError
+
+if TYPE_CHECKING:
+    from moonmind.missions.adapters.git_process import GitProcess
 
 HEADS = "refs/heads/"
 
@@ -25,7 +27,13 @@ class GitCli:
 
     def __init__(self, root: Path) -> None:
         self.places = places_of(root)
-        self.process = GitProcess(self.places.root)
+
+    @cached_property
+    def process(self) -> GitProcess:
+        """Imported when it is needed: commands that read a `single` mission start no git."""
+        from moonmind.missions.adapters.git_process import GitProcess
+
+        return GitProcess(self.places.root)
 
     def root(self) -> str:
         """Absolute, without links."""
@@ -50,13 +58,13 @@ class GitCli:
             return ()
         options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
         asked = self.process.run("status", *options, "--", *(f":(glob){one}" for one in patterns), glob=True)
-        return sorted(line[3:] for line in split(asked.stdout))
+        return sorted(line[3:] for line in split_names(asked.stdout))
 
     def changed_between(self, old: str, new: str) -> Sequence[str]:
         """Raises MissionError `UnknownRevision`, or `GitFailed` when the two have nothing in common."""
         span = "...".join(self._known(old, new))
         options = ("--name-only", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
-        return sorted(split(self.process.run("diff", *options, span, "--").stdout))
+        return sorted(split_names(self.process.run("diff", *options, span, "--").stdout))
 
     def is_ancestor(self, commit: str, of: str) -> bool:
         """Raises MissionError `UnknownRevision`."""
@@ -114,3 +122,8 @@ def _commit(answer: str) -> str | None:
 
 def _moment(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def split_names(output: bytes) -> list[str]:
+    """What stands between NULs."""
+    return [field for field in output.decode(errors="surrogateescape").split("\0") if field]

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from moonmind.missions.adapters.git_cli import split_names
 from moonmind.missions.adapters.git_process import TIMEOUT_SECONDS, GitProcess, failed
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import MAX_LOG_BYTES
@@ -37,16 +38,11 @@ def entries_of(git: GitProcess, commit: str | None, paths: Sequence[str]) -> dic
         return {}
     listing = git.run("ls-tree", "-z", "--long", "--full-tree", commit, "--", *paths).stdout
     entries = {}
-    for line in split(listing):
+    for line in split_names(listing):
         fields, _, path = line.partition("\t")
         mode, _, oid, size = fields.split()
         entries[path] = Entry(mode, oid, 0 if size == "-" else int(size))
     return entries
-
-
-def split(output: bytes) -> list[str]:
-    """What stands between NULs."""
-    return [field for field in output.decode(errors="surrogateescape").split("\0") if field]
 
 
 def content_of(git: GitProcess, entry: Entry, name: str) -> bytes:

@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from moonmind.missions.adapters.git_objects import Entry, set_entries, split
+from moonmind.missions.adapters.git_cli import split_names
+from moonmind.missions.adapters.git_objects import Entry, set_entries
 from moonmind.missions.adapters.git_process import GitProcess
 from moonmind.missions.errors import MissionError
 
@@ -32,7 +33,7 @@ class UserIndex:
         env = {"GIT_INDEX_FILE": str(self.copy)}
         listing = self.git.run("ls-files", "-z", "--stage", "--full-name", "--", *paths, env=env).stdout
         entries = {}
-        for line in split(listing):
+        for line in split_names(listing):
             fields, _, path = line.partition("\t")
             mode, oid, stage = fields.split()
             if stage != "0":
