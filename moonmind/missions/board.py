@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Never
+
+import msgspec
 
 from moonmind.missions import reducer
 from moonmind.missions.documents.front_matter import parse_front_matter
@@ -24,8 +25,7 @@ _PACKAGE_FILE = re.compile(r"(WP\d{2,4})-.+\.md")
 _ALMOST = re.compile(r"WP\d.*\.md", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Package:
+class Package(msgspec.Struct, frozen=True):
     """A work package's file. `path`: below the mission's folder, `tasks/WP01-name.md`."""
 
     path: str
@@ -37,8 +37,7 @@ class Package:
         return self.path.removesuffix(".md")
 
 
-@dataclass(frozen=True, slots=True)
-class Board:
+class Board(msgspec.Struct, frozen=True):
     """`sections`: of `tasks.md`, in its order; none and `has_tasks` false without the file. `packages`: files by id, in
     the order of their numbers. `events`: as they stand in the log."""
 

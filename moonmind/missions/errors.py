@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 REFUSED = 1
 """Exit code: the question was understood and the answer is no, or it could not be done."""
@@ -12,13 +13,12 @@ USAGE = 2
 """Exit code: the command line is wrong, or the mission is not found or ambiguous."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """What a core returns instead of a decision. `details`: further keys of the JSON document; `exit_code` as above."""
 
     code: str
     message: str
-    details: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = {}
     exit_code: int = REFUSED
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from moonmind.missions.meta import Meta, Topology
 
@@ -51,8 +52,7 @@ def place_of(kind: Kind, topology: Topology) -> Place:
     return _PLACES[topology, kind]
 
 
-@dataclass(frozen=True, slots=True)
-class Branches:
+class Branches(msgspec.Struct, frozen=True):
     """`checked_out`: None when HEAD is detached."""
 
     checked_out: str | None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from moonmind.missions.events import Event
 from moonmind.missions.meta import Meta
@@ -37,8 +38,7 @@ class FsReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """`commits`: by branch, what was committed to it. `paths`: files of the repository that were changed."""
 
     commits: Mapping[str, str]
@@ -118,8 +118,7 @@ class Render(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Ports:
+class Ports(msgspec.Struct, frozen=True):
     """The four together, as a helper gets them."""
 
     reader: FsReader

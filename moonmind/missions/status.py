@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
+
+import msgspec
 
 from moonmind.missions.board import Board, Package
 from moonmind.missions.documents.tasks_document import Section
@@ -17,8 +18,7 @@ FINISHED: tuple[Lane, ...] = ("approved", "done")
 UNDER_REVIEW: tuple[Lane, ...] = ("for_review", "in_review")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatusReport:
+class StatusReport(msgspec.Struct, frozen=True, kw_only=True):
     """The answer of `status`; its fields are the keys of the JSON document. Percentages have one decimal."""
 
     mission_slug: str
@@ -36,11 +36,10 @@ class StatusReport:
 
     def document(self) -> dict[str, Any]:
         """The fields by name."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        return msgspec.structs.asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """A package: of `tasks.md`, of a file, or of both."""
 
     wp_id: str

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from moonmind.missions.errors import USAGE, MissionError
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(msgspec.Struct, frozen=True):
     """`git_dir`: of this working tree. `common_dir`: what all working trees of the repository share."""
 
     root: Path

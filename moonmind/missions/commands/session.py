@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from moonmind.missions.errors import USAGE, MissionError
 from moonmind.missions.meta import Meta, parse_meta
@@ -14,8 +15,7 @@ SPECS = "specs"
 """The folder of the missions, at the top of the repository."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(msgspec.Struct, frozen=True):
     """One call of a command."""
 
     ports: Ports

@@ -7,9 +7,9 @@ places, and dies of deep nesting, since libyaml's composer recurses on the C sta
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import yaml
 
 from moonmind.missions.errors import MissionError
@@ -26,8 +26,7 @@ class BrokenYamlError(Exception):
         self.line = line
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A top-level key. `line`: from 1; `start` and `key_end`: of the key; `value_start` and `stop`: of the value,
     without what follows it; all are characters of the text."""
 

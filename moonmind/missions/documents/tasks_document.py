@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Never
+
+import msgspec
 
 from moonmind.missions.documents.markdown import decode_text, lines_outside_fences
 from moonmind.missions.errors import MissionError
@@ -23,8 +24,7 @@ _CELL = re.compile(r"((?:[^|\\]|\\.)*)\|")
 _SUBTASK = re.compile(r"T\d+$")
 
 
-@dataclass(frozen=True, slots=True)
-class Subtask:
+class Subtask(msgspec.Struct, frozen=True):
     """`line`: its number in the file, from 1; `done`: what the file shows, a view of the events."""
 
     id: str
@@ -34,8 +34,7 @@ class Subtask:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(msgspec.Struct, frozen=True):
     """One work package of the file. `phase`: the heading above it; None without one."""
 
     wp_id: str
@@ -76,8 +75,7 @@ def set_subtasks(content: bytes, statuses: Mapping[str, SubtaskStatus]) -> bytes
     return content[:start] + "\n".join(lines).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(msgspec.Struct, frozen=True):
     """Where a subtask's state is shown: the character of a box, or the cell of a table with its blanks."""
 
     subtask: Subtask
@@ -90,8 +88,7 @@ class _Mark:
         return f" {status} ".ljust(self.width)
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(msgspec.Struct):
     """A package while its lines are read. `dependencies`: None until the line that names them."""
 
     wp_id: str
@@ -100,11 +97,10 @@ class _Open:
     level: int
     line: int
     dependencies: tuple[str, ...] | None = None
-    marks: list[_Mark] = field(default_factory=list)
+    marks: list[_Mark] = []
 
 
-@dataclass(frozen=True, slots=True)
-class _Columns:
+class _Columns(msgspec.Struct, frozen=True):
     """Of a table of subtasks. `text`: None when it has nothing else."""
 
     id: int
