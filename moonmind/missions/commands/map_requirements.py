@@ -40,7 +40,8 @@ def _do_map_requirements(
         policy = find_policy("map-requirements", meta, here.git, auto_commit=auto_commit)
         if mapping.modified:
             edits = _edits(board, mapping, here.reader)
-            subject = f"{', '.join(mapping.modified)}: what they do of the specification"
+            about = "tracker refs" if tracker_refs else "requirements"
+            subject = f"{', '.join(mapping.modified)}: {about}"
             here.router.commit_artifact(meta, edits, subject, kind="package", policy=policy)
     here.render.answer(_document(mapping), lambda: _words(mapping))
 

@@ -73,8 +73,11 @@ def _read(text: str, name: str, numbers: str = "shell_pid") -> dict[str, Entry]:
 
 def _refuse_value(why: str, entries: Mapping[str, Entry], name: str) -> Never:
     """With the line of the key that msgspec names."""
-    found = _PLACE.search(why) or _UNKNOWN.search(why)
+    unknown = _UNKNOWN.search(why)
+    found = _PLACE.search(why) or unknown
     entry = entries.get(found[1]) if found else None
+    if unknown:
+        why = f"`{unknown[1]}` is no key of a work package: remove it, or write it below the front matter"
     _refuse(name, why, line=entry.line + 1 if entry else None)
 
 

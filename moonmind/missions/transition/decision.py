@@ -19,7 +19,7 @@ from moonmind.missions.transition.table_guards import table_refusal
 ARMS: tuple[str, ...] = (*get_args(MoveName), *get_args(RefusalCode))
 """Every answer that the core can come to, by `Move.name` or `Refusal.code`."""
 
-SKIPPED_REASON = "a protected branch or no branch is checked out: the event is recorded, the package's file left alone"
+SKIPPED_REASON = "a protected branch, or none, is checked out; the event is recorded"
 
 _NAMES: Mapping[Lane, MoveName] = {
     "planned": "return",
