@@ -88,9 +88,9 @@ _CHECKER = msgspec.json.Decoder(_CheckedEvent)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
-_ID_ROW = " ".join(one.pattern.removeprefix("^").removesuffix(r"\Z") for one in (ULID, MOMENT, WORK_PACKAGE, ULID))
-_ID_ROWS = re.compile(rf"(?:{_ID_ROW}\n)*+")
-"""What is to be checked of many events, so that one search does it."""
+_STAMP = " ".join(one.pattern.removeprefix("^").removesuffix(r"\Z") for one in (MOMENT, ULID))
+_STAMPS = re.compile(rf"(?:{_STAMP}\n)*+")
+"""What is to be checked of every event, so that one search does it; ids of packages and missions repeat."""
 
 
 def parse_log(content: bytes, *, name: str = "status.events.jsonl") -> list[Event]:
@@ -118,9 +118,15 @@ def _all_at_once(lines: Sequence[bytes]) -> list[Event] | None:
         events = [_DECODER.decode(line) for line in lines]
     except _UNREADABLE:
         return None
-    rows = "".join([f"{event.event_id} {event.at} {event.wp_id} {event.mission_id}\n" for event in events])
-    is_row_each = rows.count("\n") == len(events)
-    return events if is_row_each and _ID_ROWS.fullmatch(rows) else None
+    rows = "".join([f"{event.at} {event.event_id}\n" for event in events])
+    is_row_each = rows.count("\n") == len(events) and _STAMPS.fullmatch(rows)
+    return events if is_row_each and _has_known_ids(events) else None
+
+
+def _has_known_ids(events: Iterable[Event]) -> bool:
+    packages = {event.wp_id for event in events}
+    missions = {event.mission_id for event in events}
+    return all(map(WORK_PACKAGE.match, packages)) and all(map(ULID.match, missions))
 
 
 def _parse_line(line: bytes, number: int, name: str) -> Event:

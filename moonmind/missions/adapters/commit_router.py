@@ -40,7 +40,7 @@ class GitRouter:
 
         if self._git.process.held is not None:
             raise RuntimeError("there is one writer already: this one")
-        with locked(self._git.places.common_dir / LOCK) as fd:
+        with locked(f"{self._git.places.common_dir}/{LOCK}") as fd:
             self._git.process.held = fd
             try:
                 yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from moonmind.missions.adapters.files import checked
 from moonmind.missions.adapters.git_cli import HEADS, GitCli
@@ -64,7 +65,7 @@ class CoordinationBranch:
         if entries == before:
             return None
         self._check_not_checked_out()
-        new = make_commit(git, base, entries, message, self.git.places.git_dir / "moonmind-next")
+        new = make_commit(git, base, entries, message, Path(self.git.places.git_dir, "moonmind-next"))
         with moving(git, self.name, new, base):
             pass
         if not has_contents(git, self._ref, contents):

@@ -7,7 +7,6 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import MAX_LOG_BYTES
@@ -29,8 +28,8 @@ def checked(name: str) -> str:
 class Files:
     """Files below `root`, an absolute path without links; names have `/`."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = str(root)
+    def __init__(self, root: str) -> None:
+        self._root = root
         self._inside: set[str] = set()
 
     def read(self, name: str) -> bytes | None:

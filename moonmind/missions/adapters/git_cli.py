@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moonmind.missions.adapters.places import find_root, places_of
+from moonmind.missions.adapters.places import find_root, places_of, read_line
 from moonmind.missions.errors import MissionError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 HEADS = "refs/heads/"
 
 
-def open_repository(start: Path) -> GitCli:
+def open_repository(start: str | os.PathLike[str]) -> GitCli:
     """The repository whose working tree `start` lies in. Raises MissionError `NotARepository`, exit 2."""
     return GitCli(find_root(start))
 
@@ -25,7 +25,7 @@ def open_repository(start: Path) -> GitCli:
 class GitCli:
     """`ports.GitOps` over one working tree."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: str | os.PathLike[str]) -> None:
         self.places = places_of(root)
 
     @cached_property
@@ -37,11 +37,11 @@ class GitCli:
 
     def root(self) -> str:
         """Absolute, without links."""
-        return str(self.places.root)
+        return self.places.root
 
     def branch(self) -> str | None:
         """From `HEAD` itself."""
-        target = (self.places.git_dir / "HEAD").read_text(errors="surrogateescape").strip()
+        target = read_line(os.path.join(self.places.git_dir, "HEAD"))
         if target == "ref: refs/heads/.invalid":  # the reftable format keeps it elsewhere
             asked = self.process.run("symbolic-ref", "--quiet", "HEAD", codes=(0, 1))
             target = f"ref: {asked.stdout.decode(errors='surrogateescape').strip()}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from moonmind.missions.errors import MissionError
 
@@ -45,7 +44,7 @@ class GitProcess:
     """git in one working tree. `held`: the descriptor of a lock that children hold too, so that it is not free before
     the last child of a killed writer has ended."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: str) -> None:
         self._root = root
         self.held: int | None = None
 

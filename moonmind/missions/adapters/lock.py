@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from moonmind.missions.errors import MissionError
 
@@ -16,7 +15,7 @@ PAUSE_SECONDS = 0.01
 
 
 @contextmanager
-def locked(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[int]:
+def locked(path: str, patience: float = PATIENCE_SECONDS) -> Iterator[int]:
     """Holds the file inside the block; its descriptor. Raises MissionError `Busy` when the patience is at its end."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     try:
@@ -26,7 +25,7 @@ def locked(path: Path, patience: float = PATIENCE_SECONDS) -> Iterator[int]:
         os.close(fd)
 
 
-def _wait(fd: int, path: Path, deadline: float) -> None:
+def _wait(fd: int, path: str, deadline: float) -> None:
     while True:
         try:
             return fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

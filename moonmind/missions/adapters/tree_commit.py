@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from moonmind.missions.adapters.git_cli import HEADS, GitCli
 from moonmind.missions.adapters.git_objects import (
@@ -87,7 +88,7 @@ def committing(git: GitCli, branch: str, wanted: Mapping[str, Wanted], message: 
     """The commit, which the branch names as the block ends well; None when there is nothing to commit. The block writes
     the files: index and branch are locked around it, and all that can be refused is refused before."""
     _check_idle(git)
-    with locked_index(git.process, git.places.git_dir) as index:
+    with locked_index(git.process, Path(git.places.git_dir)) as index:
         head = git.commit_of(f"{HEADS}{branch}")
         plan = TreeCommit(git, entries_of(git.process, head, list(wanted)), wanted)
         committed = plan.committed()
@@ -95,7 +96,7 @@ def committing(git: GitCli, branch: str, wanted: Mapping[str, Wanted], message: 
             yield None
             return
         staged = plan.staged(index, committed)
-        new = make_commit(git.process, head, committed, message, git.places.git_dir / "moonmind-next")
+        new = make_commit(git.process, head, committed, message, Path(git.places.git_dir, "moonmind-next"))
         with moving(git.process, branch, new, head):
             yield new
             index.replace(staged)
@@ -103,7 +104,7 @@ def committing(git: GitCli, branch: str, wanted: Mapping[str, Wanted], message: 
 
 def _check_idle(git: GitCli) -> None:
     for name, doing in UNDER_WAY.items():
-        if (git.places.git_dir / name).exists():
+        if Path(git.places.git_dir, name).exists():
             raise MissionError(
                 "GitIsBusy", f"a {doing} is under way in this repository: end it first, or use --no-auto-commit"
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from moonmind.missions.board import Board, Package
 from moonmind.missions.documents import reviews
@@ -44,7 +43,7 @@ def read_feedback(path: str | None) -> tuple[FeedbackFile, str]:
     if path is None:
         return "none", ""
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:
             content = file.read(MAX_FEEDBACK_BYTES + 1)
         text = content.decode()
     except (OSError, ValueError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import msgspec
 
@@ -50,14 +50,14 @@ def read_metas(reader: FsReader) -> list[Meta]:
     return [parse_meta(content, folder) for folder, content in found if content is not None]
 
 
-def _current_folder() -> Path:
+def _current_folder() -> str:
     try:
-        return Path.cwd()
+        return os.getcwd()
     except FileNotFoundError:
         raise MissionError("NotARepository", "the current folder is gone: cd to one", exit_code=USAGE) from None
 
 
 def _folder_of(root: str) -> str | None:
     """The folder below `specs/` that one stands in."""
-    specs, here = Path(root) / SPECS, _current_folder()
-    return here.relative_to(specs).parts[0] if here != specs and here.is_relative_to(specs) else None
+    below = os.path.relpath(_current_folder(), os.path.join(root, SPECS)).split("/")
+    return None if below[0] in (os.curdir, os.pardir) else below[0]
