@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction bench-failures bench-repair bench-missions check-golden openapi lock clean
+.PHONY: help setup demo up down check format test test-stack-database test-faults test-attacks test-soak bench-runs bench-api bench-redaction bench-failures bench-repair bench-missions check-golden cover-missions openapi lock clean
 
 help:  ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -75,6 +75,10 @@ bench-missions: setup  ## is a mission of 100 packages and 10,000 events read at
 
 check-golden: setup  ## do the golden cases of the missions notice each core swapped for a constant, and drive every branch? (minutes)
 	@$(BIN)/python -m tests.golden.check
+
+cover-missions: setup  ## branch coverage of the cores of the missions by unit tests without I/O (95 % at least)
+	@$(BIN)/coverage run --branch --source=moonmind.missions --data-file=.coverage.missions -m pytest -q -p no:cacheprovider tests/unit/missions
+	@$(BIN)/coverage report --data-file=.coverage.missions --fail-under=95 --include='*/missions/transition/*,*/missions/requirements.py,*/missions/status.py,*/missions/graph.py,*/missions/finalize.py,*/missions/reducer.py,*/missions/workflow.py'
 
 openapi: setup  ## re-make the committed OpenAPI document from the code
 	@$(BIN)/python scripts/export_openapi.py
