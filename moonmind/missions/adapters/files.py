@@ -28,8 +28,8 @@ def checked(name: str) -> str:
 class Files:
     """Files below `root`, an absolute path without links; names have `/`."""
 
-    def __init__(self, root: str) -> None:
-        self._root = root
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self._root = os.fspath(root)
         self._inside: set[str] = set()
 
     def read(self, name: str) -> bytes | None:

@@ -170,7 +170,7 @@ def test_a_linked_working_tree_is_a_repository_of_its_own(tmp_path: Path) -> Non
     repository.git("worktree", "add", "--quiet", "-b", "work", str(tmp_path / "tree"))
     git = open_repository(tmp_path / "tree")
     assert (git.root(), git.branch()) == (str(tmp_path / "tree"), "work")
-    assert git.places.common_dir == repository.root / ".git"
+    assert git.places.common_dir == str(repository.root / ".git")
 
 
 def test_a_folder_outside_of_any_repository_is_a_usage_error(tmp_path: Path) -> None:
