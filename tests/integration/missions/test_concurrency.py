@@ -71,7 +71,10 @@ def start(repository: Repository, meta: Meta) -> Iterator[Start]:
 
 
 def acknowledged(process: subprocess.Popen[str]) -> list[str]:
-    output, _ = process.communicate(timeout=SECONDS)
+    """What it has printed since; read on from where its first line was read, which `communicate` would not."""
+    assert process.stdout
+    output = process.stdout.read()
+    process.wait(SECONDS)
     return [line for line in output.split() if line != INSIDE]
 
 
