@@ -68,7 +68,7 @@ def end_on_signals() -> None:
 
 def prepare(settings: Settings, name: str, tell: Progress, *, rebuild: bool) -> None:
     """Build and start a service, outside any run. Raises StepFailedError after showing the end of what pip said."""
-    from moonmind.workflows.orchestrator.bootstrap import prepare_service
+    from moonmind.workflows.orchestrator.local_services import prepare_service
     from moonmind.workflows.orchestrator.ports import StepFailedError
 
     said: list[str] = []

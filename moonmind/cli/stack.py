@@ -9,6 +9,8 @@ import click
 from moonmind.cli.output import json_option
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from moonmind.cli.progress import Progress
     from moonmind.config.settings import Settings
     from moonmind.embedded.stack import Stack
@@ -32,12 +34,14 @@ def up(detach: bool, as_json: bool) -> None:
     settings = load_settings(current_home(), os.environ)
     end_on_signals()
     with progress() as tell:
+        started: list[str] = []
 
         def meanwhile() -> None:
-            _start_services(settings, tell)
+            started.extend(_start_services(settings, tell))
 
         port = settings.api.port
         with stack_up(settings, os.environ, tell, port=port, stays=detach, meanwhile=meanwhile) as stack:
+            _wait_for_services(settings, started, tell)
             tell.done()
             _say_where(stack, tell, as_json)
             if not detach:
@@ -58,8 +62,9 @@ def down(as_json: bool) -> None:
     click.echo("stopped" if stopped else "nothing was up", err=True)
 
 
-def _start_services(settings: Settings, tell: Progress) -> None:
-    """Each service with the environment it has, or a new one; one that cannot start does not hold up the others."""
+def _start_services(settings: Settings, tell: Progress) -> Iterator[str]:
+    """Each service with the environment it has, or a new one; yields the names of those that started. One that cannot
+    start does not hold up the others."""
     from moonmind.cli.demo_service import WORKSPACE, DemoService, source_folder
     from moonmind.cli.local import prepare
     from moonmind.embedded.programs import process_services
@@ -81,6 +86,21 @@ def _start_services(settings: Settings, tell: Progress) -> None:
             prepare(settings, name, tell, rebuild=False)
         except StepFailedError as error:
             tell.say(f"service {name} does not run: {error.reason}", style="yellow")
+        else:
+            yield name
+
+
+def _wait_for_services(settings: Settings, names: list[str], tell: Progress) -> None:
+    """Until each is healthy; of one that is not in time, say what is wrong and go on: it is what the stack is for."""
+    from moonmind.config.places import ServicePlace
+    from moonmind.workflows.orchestrator.local_services import wait_for_health
+
+    for name in names:
+        tell(f"service {name} answers")
+        if complaint := wait_for_health(settings, name):
+            log = ServicePlace(settings.home, name).log
+            tell.failed()
+            tell.say(f"service {name} is not healthy: {complaint}; its log: {log}", style="yellow")
 
 
 def _say_where(stack: Stack, tell: Progress, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.embedded_home import MOONMIND, EmbeddedHome, kill, prefix_for_nobody
+from tests.support.embedded_home import MOONMIND, PLAIN_SHOP, EmbeddedHome, kill, prefix_for_nobody
 
 
 @pytest.fixture
@@ -30,6 +30,11 @@ def get(url: str) -> dict[str, object]:
     with urllib.request.urlopen(url) as answer:
         value: dict[str, object] = json.load(answer)
         return value
+
+
+def status(url: str) -> int:
+    with urllib.request.urlopen(url) as answer:
+        return int(answer.status)
 
 
 def address(up: subprocess.Popen[str]) -> str:
@@ -60,6 +65,25 @@ def test_up_answers_in_full_and_ctrl_c_leaves_no_process(home: EmbeddedHome) -> 
         assert end(up, signal.SIGINT)[0] == 0
     assert home.processes() == []
     assert not (home.folder / "var/stack.json").exists()
+
+
+def test_it_is_up_once_its_services_answer(home: EmbeddedHome) -> None:
+    shop = home.put_plain_shop()
+    (shop / "app.py").write_text("import time\ntime.sleep(4)\n" + PLAIN_SHOP)  # longer than the supervisor looks at it
+    up = home.run("up", "--detach", "--json")
+    port = json.loads(up.stdout)["services"]["shop"]
+    assert status(f"http://127.0.0.1:{port}/health") == 200
+    assert "not healthy" not in up.stderr
+
+
+def test_a_service_that_cannot_start_is_named_and_the_stack_is_up(home: EmbeddedHome) -> None:
+    (home.put_plain_shop() / "app.py").write_text("import nowhere_to_be_found\n")
+    up = home.run("up", "--detach", "--json")
+    assert up.returncode == 0, up.stderr
+    assert status(f"{json.loads(up.stdout)['url']}/health") == 200
+    said = " ".join(up.stderr.split())
+    assert "service shop is not healthy: the service is exited; its log: " in said
+    assert "nowhere_to_be_found" in (home.folder / "var/services/shop/service.log").read_text()
 
 
 def test_secrets_are_in_private_files_only(home: EmbeddedHome) -> None:

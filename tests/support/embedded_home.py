@@ -57,12 +57,13 @@ class EmbeddedHome:
         self.folder.mkdir(parents=True)
         shutil.copy(ROOT / "config.toml", self.folder)
 
-    def put_plain_shop(self) -> None:
-        """A shop that needs no packages, for tests that are not about it: its environment is there at once."""
+    def put_plain_shop(self) -> Path:
+        """A shop that needs no packages, for tests that are not about it: its environment is there at once. Where."""
         shop = self.folder / "services" / "shop"
         shop.mkdir(parents=True)
         (shop / "app.py").write_text(PLAIN_SHOP)
         (shop / "requirements.txt").write_text("# nothing\n")
+        return shop
 
     def environment(self, more: Mapping[str, str]) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("MOONMIND_")}

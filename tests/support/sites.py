@@ -25,7 +25,8 @@ from moonmind.embedded.programs import service_programs
 from moonmind.embedded.sockets import free_port
 from moonmind.embedded.stack import stop
 from moonmind.embedded.supervisor import Supervisor, configure, launch
-from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox, prepare_service
+from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.local_services import prepare_service
 from moonmind.workflows.orchestrator.use_cases import do_task
 from tests.servers import until
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import assert_never
@@ -22,7 +21,6 @@ from moonmind.config.errors import SettingsError
 from moonmind.config.known_secrets import llm_key, make_redactor
 from moonmind.config.places import ServicePlace
 from moonmind.config.settings import Settings
-from moonmind.engine.group_lock import GroupLock
 from moonmind.engine.notices import EventListener
 from moonmind.evidence.keys import KeyFormError, SigningKey
 from moonmind.schemas.service_profile import PlannerName
@@ -213,24 +211,3 @@ def broker_answers(settings: Settings) -> bool:
             return True
     except OSError:
         return False
-
-
-def prepare_service(settings: Settings, name: str, log: Callable[[str], None], *, rebuild: bool) -> None:
-    """Build a service of runtime `process` where it has no build yet (or `rebuild`), and start it anew.
-
-    For the stack on a laptop, before any run. Raises StepFailedError.
-    """
-    catalog = ServiceCatalog(settings.home, settings.services)
-    runtime, timeouts = make_runtime(catalog, name), catalog.get(name).timeouts
-    runner, sink = SubprocessRunner(os.environ), _Sink(log)
-    with GroupLock(settings.var / "locks", catalog.get(name).lock_group or name):
-        if rebuild or not ServicePlace(settings.home, name).current.exists():
-            runtime.build(lambda command: runner.run(command, log=sink, timeout=timeouts.build))
-        runtime.restart(lambda command: runner.run(command, log=sink, timeout=timeouts.restart))
-
-
-@dataclass(frozen=True, slots=True)
-class _Sink:
-    """A function as a log."""
-
-    write: Callable[[str], None]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.case import Case
 
 
-def _finalize(name: str, repository: str, line: str = "", code: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks finalize-tasks {line}".strip(), code, **rest)  # type: ignore[arg-type]
+def _finalize(name: str, repository: str, line: str = "", code: int = 0, **rest: Any) -> Case:
+    return Case(name, repository, f"tasks finalize-tasks {line}".strip(), code, **rest)
 
 
-def _map(name: str, line: str, repository: str = "fresh", code: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks map-requirements {line}".strip(), code, **rest)  # type: ignore[arg-type]
+def _map(name: str, line: str, repository: str = "fresh", code: int = 0, **rest: Any) -> Case:
+    return Case(name, repository, f"tasks map-requirements {line}".strip(), code, **rest)
 
 
 _REFUSED = ("no-tasks", "no-spec", "no-file", "no-section", "cycle", "unknown-dependency", "disagreement", "two-owners",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.case import Case
 
 
-def _mission(name: str, line: str, repository: str = "empty", code: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"mission {line}", code, **rest)  # type: ignore[arg-type]
+def _mission(name: str, line: str, repository: str = "empty", code: int = 0, **rest: Any) -> Case:
+    return Case(name, repository, f"mission {line}", code, **rest)
 
 
 CASES = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.case import Case
 
 FEEDBACK = (("feedback.md", "The empty line is not handled.\n"),)
@@ -9,8 +11,8 @@ REJECT = "--to planned --agent rob --review-feedback-file feedback.md"
 SELF = "--reviewer ann --self-review-fallback --intended-reviewer rob --reviewer-failure-reason 'rob is away'"
 
 
-def _case(name: str, line: str, repository: str = "board", **rest: object) -> Case:
-    return Case(name, repository, f"tasks move-task {line}", **rest)  # type: ignore[arg-type]
+def _case(name: str, line: str, repository: str = "board", **rest: Any) -> Case:
+    return Case(name, repository, f"tasks move-task {line}", **rest)
 
 
 FORWARD = (

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.case import Case
 from tests.golden.cases.move_task import FEEDBACK, REJECT, SELF
 
 
-def _case(name: str, line: str, repository: str = "board", code: int = 1, **rest: object) -> Case:
-    return Case(name, repository, f"tasks move-task {line}".strip(), code, **rest)  # type: ignore[arg-type]
+def _case(name: str, line: str, repository: str = "board", code: int = 1, **rest: Any) -> Case:
+    return Case(name, repository, f"tasks move-task {line}".strip(), code, **rest)
 
 
 _FORCE = "--agent pat --note 'never mind' --force"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.case import Case
 
 
-def _mark(name: str, line: str, repository: str = "board", code: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks mark-status {line}".strip(), code, **rest)  # type: ignore[arg-type]
+def _mark(name: str, line: str, repository: str = "board", code: int = 0, **rest: Any) -> Case:
+    return Case(name, repository, f"tasks mark-status {line}".strip(), code, **rest)
 
 
-def _history(name: str, line: str, repository: str = "board", code: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks add-history {line}".strip(), code, **rest)  # type: ignore[arg-type]
+def _history(name: str, line: str, repository: str = "board", code: int = 0, **rest: Any) -> Case:
+    return Case(name, repository, f"tasks add-history {line}".strip(), code, **rest)
 
 
 CASES = (

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.golden.case import Case
 
 
-def _view(command: str, name: str, line: str = "", repository: str = "board", code: int = 0, **rest: object) -> Case:
-    return Case(name, repository, f"tasks {command} {line}".strip(), code, **rest)  # type: ignore[arg-type]
+def _view(command: str, name: str, line: str = "", repository: str = "board", code: int = 0, **rest: Any) -> Case:
+    return Case(name, repository, f"tasks {command} {line}".strip(), code, **rest)
 
 
 LISTS = (

@@ -8,20 +8,11 @@ import pytest
 from moonmind.missions.board import MAX_PACKAGES, Board, read_board
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, Evidence, encode_events
-from moonmind.missions.meta import Meta
 from tests.fakes.missions import FakeReader
+from tests.support.missions import meta
 
 SLUG = "007-night-shift"
-META = Meta(
-    mission_id="01JD6V0000000000000000000A",
-    slug=SLUG,
-    title="Night shift",
-    created_at="2026-11-21T09:00:00.000000Z",
-    topology="single",
-    target_branch="main",
-    coordination_branch=None,
-    protected_branches=[],
-)
+META = meta()
 TASKS = b"## WP01: Parser\n- [ ] T001 a\n- [ ] T002 b\n## WP02: Report\nDepends on: WP01\n"
 EVENT = Event(
     event_id="01JD6V0000000000000000000B",

@@ -16,20 +16,11 @@ from moonmind.missions.documents.tasks_document import Section, Subtask
 from moonmind.missions.errors import Refusal
 from moonmind.missions.finalize import FinalizePlan, decide_finalize
 from moonmind.missions.lanes import Lane
-from moonmind.missions.meta import Meta
 from moonmind.missions.ownership import close_pairs, may_share
 from moonmind.missions.snapshot import PackageState, Snapshot
+from tests.support.missions import meta
 
-META = Meta(
-    mission_id="01JD6V0000000000000000000A",
-    slug="007-night-shift",
-    title="Night shift",
-    created_at="2026-11-21T09:00:00.000000Z",
-    topology="single",
-    target_branch="main",
-    coordination_branch=None,
-    protected_branches=[],
-)
+META = meta()
 
 
 def section(wp_id: str, *dependencies: str, subtasks: Sequence[str] = ()) -> Section:

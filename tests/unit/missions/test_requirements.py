@@ -9,21 +9,12 @@ import pytest
 from moonmind.missions.board import Board, Package
 from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.errors import REFUSED, USAGE, Refusal, RefusedError
-from moonmind.missions.meta import Meta
 from moonmind.missions.requirements import MappingRequest, RequirementMap, decide_mapping
 from moonmind.missions.snapshot import Snapshot
+from tests.support.missions import meta
 
 KNOWN = ("FR-1", "FR-2", "NFR-1", "C-1")
-META = Meta(
-    mission_id="01JD6V0000000000000000000A",
-    slug="007-night-shift",
-    title="Night shift",
-    created_at="2026-11-21T09:00:00.000000Z",
-    topology="single",
-    target_branch="main",
-    coordination_branch=None,
-    protected_branches=[],
-)
+META = meta()
 
 
 def board(**packages: dict[str, Any]) -> Board:

@@ -41,12 +41,7 @@ from moonmind.workflows.orchestrator.planners.import_names import (
 from moonmind.workflows.orchestrator.planners.memory import prefer
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM
 from moonmind.workflows.orchestrator.planners.releases import Provided, find_release
-from moonmind.workflows.orchestrator.planners.standing import (
-    ESTABLISHED,
-    FEWEST_RELEASES,
-    doubt_about,
-    is_long_lived,
-)
+from moonmind.workflows.orchestrator.planners.standing import doubt_about, fewest_releases, is_long_lived
 from moonmind.workflows.orchestrator.planners.statements import Wanted
 from moonmind.workflows.orchestrator.ports import PackageIndex, Release
 
@@ -131,7 +126,7 @@ def _sure_choice(wanted: Wanted, path: str, known: KnownName, asking: Asking) ->
     why += _other_builds(provided.release, known, wanted, asking)
     if known.is_one_collections:
         offers = asking.index.offers(choice, python=asking.python)
-        fewest = ESTABLISHED if choice == same_named(path) and not known.was_seen else FEWEST_RELEASES
+        fewest = fewest_releases(choice, path, known)
         if reason := doubt_about(provided.release, offers, now=asking.now, fewest=fewest):
             raise NoSafeEditError(_shown(provided.release, wanted, reason))
     return Chosen(provided.release, _proof(provided.release, path, why), provided.lost_in)
@@ -240,7 +235,8 @@ def _refuse_unlikely(wanted: Wanted) -> None:
 def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownName) -> Chosen:
     if not proven:
         raise NoSafeEditError(_nothing_found(wanted))
-    proven = [release for release in proven if release.releases >= _fewest(release, known)] or proven
+    lasting = [one for one in proven if one.releases >= fewest_releases(one.name, wanted.module, known)]
+    proven = lasting or proven
     preferred = prefer(proven, asking.remembered, lambda release: release.name) if len(proven) > 1 else None
     proven = [preferred] if preferred else proven
     if len(proven) > 1:
@@ -266,13 +262,9 @@ def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -
     offers = asking.index.offers(release.name, python=asking.python)
     if (meant := meant_by(wanted.missing)) and not is_long_lived(offers, now=asking.now):
         return f"the name looks like a misspelling of `{meant}`"
-    reason = doubt_about(release, offers, now=asking.now, fewest=_fewest(release, known))
+    fewest = fewest_releases(release.name, wanted.module, known)
+    reason = doubt_about(release, offers, now=asking.now, fewest=fewest)
     return f"nobody has reviewed it and {reason}" if reason else None
-
-
-def _fewest(release: Release, known: KnownName) -> int:
-    """Releases that make it somebody's project rather than a name that was taken."""
-    return FEWEST_RELEASES if canonicalize_name(release.name) in known.candidates else ESTABLISHED
 
 
 def _is_hinted_and_reviewed(release: Release, known: KnownName) -> bool:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from packaging.utils import canonicalize_name
+
+from moonmind.workflows.orchestrator.planners.import_names import KnownName, same_named
 from moonmind.workflows.orchestrator.ports import Offer, Release
 
 FEWEST_RELEASES = 3
 """Of a distribution that a list at least hints at: names are squatted with one or two uploads, used projects go on."""
 
 ESTABLISHED = 10
-"""Releases of one that no list knows, ours: what merely has the import's name may be anybody's, and a module of the
-service itself often has the name of somebody's small project."""
+"""Releases of one that no list knows, or that one collection knows by the import's own name, ours: what merely has
+the import's name may be anybody's, and a module of the service itself often has that of somebody's small project."""
 
 YOUNGEST = timedelta(days=90)
 """Since the first upload; ours: a quarter of a year for others to find out what a new name is."""
@@ -22,9 +25,15 @@ LONG_LIVED = timedelta(days=1216)
 2020) stayed longer before it was found out, so a name this old that is one slip from a known one is its own."""
 
 
-def doubt_about(
-    release: Release, offers: Sequence[Offer], *, now: datetime | None, fewest: int = FEWEST_RELEASES
-) -> str | None:
+def fewest_releases(distribution: str, path: str, known: KnownName) -> int:
+    """Releases that make it somebody's project rather than a name that was taken, for an import `path` of which the
+    data says `known`."""
+    name = canonicalize_name(distribution)
+    is_unseen = known.is_one_collections and not known.was_seen
+    return ESTABLISHED if name not in known.candidates or (is_unseen and name == same_named(path)) else FEWEST_RELEASES
+
+
+def doubt_about(release: Release, offers: Sequence[Offer], *, now: datetime | None, fewest: int) -> str | None:
     """Why the distribution is only shown, None when its history speaks for it. An index need not tell times."""
     if release.releases < fewest:
         return f"the index has only {release.releases} of its releases"

@@ -126,8 +126,13 @@ class StepContext:
 
     def complaints(self, state: ServiceState) -> list[str]:
         """What the health checks have against the service now; empty when it is healthy."""
-        if state.status not in ("running", "starting"):
-            return [f"the service is {state.status}" + (f" ({state.exit_code})" if state.exit_code is not None else "")]
-        values = self.runtime.probe_values()
-        answers = [self.probe(check, values, state) for check in self.profile.health]
-        return [answer for answer in answers if answer is not None]
+        return complaints_about(state, self.profile, self.runtime, self.probe)
+
+
+def complaints_about(state: ServiceState, profile: ServiceProfile, runtime: Runtime, probe: HealthProbe) -> list[str]:
+    """What the profile's health checks have against a service in this state; empty when it is healthy."""
+    if state.status not in ("running", "starting"):
+        return [f"the service is {state.status}" + (f" ({state.exit_code})" if state.exit_code is not None else "")]
+    values = runtime.probe_values()
+    answers = [probe(check, values, state) for check in profile.health]
+    return [answer for answer in answers if answer is not None]

@@ -24,7 +24,12 @@ from moonmind.workflows.orchestrator.planners.import_names import KnownName, kno
 from moonmind.workflows.orchestrator.planners.own_modules import BY_CUSTOM, own_modules
 from moonmind.workflows.orchestrator.planners.rules import REMEDIES, RULES
 from moonmind.workflows.orchestrator.planners.standard_library import explain_standard
-from moonmind.workflows.orchestrator.planners.standing import FEWEST_RELEASES, doubt_about, is_long_lived
+from moonmind.workflows.orchestrator.planners.standing import (
+    FEWEST_RELEASES,
+    doubt_about,
+    fewest_releases,
+    is_long_lived,
+)
 from moonmind.workflows.orchestrator.planners.statements import Wanted, wanted
 from moonmind.workflows.orchestrator.ports import Release
 
@@ -101,13 +106,14 @@ def _provides(release: Release, module: Wanted) -> bool:
 
 def _is_doubtful(release: Release, module: Wanted, planning: Planning) -> bool:
     """As the rules doubt what no list of the index's own names speaks for."""
-    known = [known_names().get(path, KnownName()) for path in module.paths]
-    if any(one.sure and not one.is_one_collections for one in known):
+    path, known = next(((one, known_names()[one]) for one in module.paths if one in known_names()), ("", KnownName()))
+    if known.sure and not known.is_one_collections:
         return False
     offers = planning.knowledge.index.offers(release.name, python=planning.facts.python)
     if meant_by(module.missing) and not is_long_lived(offers, now=planning.now):
         return True
-    return doubt_about(release, offers, now=planning.now) is not None
+    fewest = fewest_releases(release.name, path, known)
+    return doubt_about(release, offers, now=planning.now, fewest=fewest) is not None
 
 
 def _imported(project: Project) -> Iterator[Wanted]:
