@@ -12,6 +12,7 @@ from moonmind.schemas.workflow_models import Edit, Finding
 from moonmind.workflows.orchestrator.planners import Planning, Project
 from moonmind.workflows.orchestrator.planners.foreign import RefusedChangeError
 from moonmind.workflows.orchestrator.planners.proposals import Draft, GatedPlanner, PlannerFailedError, judge
+from moonmind.workflows.orchestrator.planners.rules import RULES
 from moonmind.workflows.orchestrator.planning_ports import NpmRelease
 from tests.fakes.index import FakePackageIndex, release
 from tests.fakes.knowledge import FakeNpmRegistry, knowledge
@@ -253,6 +254,20 @@ def test_a_file_by_any_name_that_the_image_installs_is_compared() -> None:
 
 def test_a_package_is_proven_by_what_the_services_files_import() -> None:
     assert judge(named("requirement_add", "requirements.txt", "PyYAML"), [], planning(), ALLOW)
+
+
+@pytest.mark.parametrize(("releases", "passes"), [(9, False), (10, True)])
+def test_a_package_that_no_list_knows_needs_as_many_releases_as_the_rules_want(releases: int, passes: bool) -> None:
+    index = FakePackageIndex(release("brandnew", releases=releases))
+    found = Finding(kind="python_module_missing", subject="brandnew", summary="`brandnew` is missing")
+    shop = Planning(planning().project, knowledge(index))
+    edits = named("requirement_add", "requirements.txt", "brandnew")
+    assert bool(RULES.propose([found], shop).edits) == passes
+    if passes:
+        assert judge(edits, [found], shop, ALLOW)
+    else:
+        with pytest.raises(RefusedChangeError, match="brandnew would be added"):
+            judge(edits, [found], shop, ALLOW)
 
 
 # --- the planner around an author
