@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,8 @@ MARKS = {"succeeded": "✔", "failed": "✘", "in_progress": "●", "pending": "
 
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout."""
+    import json
+
     click.echo(json.dumps(value, ensure_ascii=False))
 
 

@@ -3,10 +3,9 @@
 One event a line, keys sorted. An event whose two lanes are the same moves nothing: it tells of subtasks.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from typing import Annotated, Literal
 
 import msgspec
@@ -31,7 +30,7 @@ Moment = Annotated[str, msgspec.Meta(pattern=MOMENT.pattern)]
 """UTC with microseconds, `2026-11-21T09:30:00.000000Z`, so that text sorts as time does."""
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Evidence(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a move rests on. `branch` and `base`: where the work is done and the commit it began from, as it goes in
     progress; `commit`: what is handed over or was merged; `override`: why it is done without being merged."""
 
@@ -44,7 +43,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tracker_refs: list[str] | None = None
 
 
-class ReviewResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class ReviewResult(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """`cycle`: the number of the review-cycle file that was written with it. `intended_reviewer` and `failure`: of a
     review by oneself, who should have done it and why they did not."""
 
@@ -55,26 +54,27 @@ class ReviewResult(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     failure: str | None = None
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One line of the log. Ids and times are as in `_CheckedEvent`."""
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
+    """One line of the log. Ids and times are as in `_CheckedEvent`; fields stand in the order of the line's keys, which
+    makes reading faster."""
 
-    event_id: str
-    at: str
-    wp_id: str
-    from_lane: Lane
-    to_lane: Lane
     actor: str
-    force: bool
-    reason: str | None
+    at: str
+    event_id: str
     evidence: Evidence | None
-    review_ref: str | None
-    review_result: ReviewResult | None
     execution_mode: ExecutionMode
+    force: bool
+    from_lane: Lane
     mission_id: str
     mission_slug: str
+    reason: str | None
+    review_ref: str | None
+    review_result: ReviewResult | None
+    to_lane: Lane
+    wp_id: str
 
 
-class _CheckedEvent(Event, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _CheckedEvent(Event, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True):
     """Looks at each id by itself, which takes twice the time of all the rest."""
 
     event_id: Ulid
@@ -84,7 +84,6 @@ class _CheckedEvent(Event, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 _DECODER = msgspec.json.Decoder(Event)
-_CHECKER = msgspec.json.Decoder(_CheckedEvent)
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -98,10 +97,11 @@ def parse_log(content: bytes, *, name: str = "status.events.jsonl") -> list[Even
     an empty log is no error."""
     if len(content) > MAX_LOG_BYTES:
         raise MissionError("BrokenEventLog", f"{name} has {len(content)} bytes, more than {MAX_LOG_BYTES}")
+    events = _all_at_once(content)
+    if events is not None:
+        return events
     *lines, rest = content.split(b"\n")
-    events = _all_at_once(lines)
-    if events is None:
-        events = [_parse_line(line, number, name) for number, line in enumerate(lines, start=1)]
+    events = [_parse_line(line, number, name) for number, line in enumerate(lines, start=1)]
     if rest:
         raise _broken(name, len(lines) + 1, "the line is not ended")
     return events
@@ -112,10 +112,12 @@ def encode_events(events: Iterable[Event]) -> bytes:
     return b"".join(_ENCODER.encode(event) + b"\n" for event in events)
 
 
-def _all_at_once(lines: Sequence[bytes]) -> list[Event] | None:
-    """None when something is wrong with one of them, or it has an alias."""
+def _all_at_once(content: bytes) -> list[Event] | None:
+    """None when something is wrong with one of them, it has an alias, or the last line is not ended."""
+    if not content.endswith(b"\n"):
+        return None
     try:
-        events = [_DECODER.decode(line) for line in lines]
+        events = [_DECODER.decode(line) for line in BytesIO(content)]  # half the time of `split`
     except _UNREADABLE:
         return None
     rows = "".join([f"{event.at} {event.event_id}\n" for event in events])
@@ -133,7 +135,7 @@ def _parse_line(line: bytes, number: int, name: str) -> Event:
     """Slower, and says what is wrong."""
     line = _without_aliases(line)
     try:
-        _CHECKER.decode(line)
+        msgspec.json.decode(line, type=_CheckedEvent)
         return _DECODER.decode(line)
     except _UNREADABLE as error:
         raise _broken(name, number, str(error)) from None

@@ -1,7 +1,5 @@
 """`meta.json`: what makes a folder a mission."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import msgspec

@@ -6,8 +6,8 @@ That needs ids that name one event only, which ULIDs are; of two different event
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, eq
 
 from moonmind.missions.events import Event, ReviewResult, SubtaskStatus
 from moonmind.missions.lanes import is_back, is_forward
@@ -73,7 +73,8 @@ def _in_order(events: Iterable[Event]) -> list[Event]:
 
 def _lost_moves(ordered: Sequence[Event]) -> frozenset[str]:
     """Ids of the moves forward at whose instant somebody moved the same package back. They set nothing."""
-    instants = {event.at for event, after in pairwise(ordered) if event.at == after.at}
+    times = [event.at for event in ordered]
+    instants = set(compress(times, map(eq, times, times[1:])))
     if not instants:
         return frozenset()
     tied = [event for event in ordered if event.at in instants]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -26,6 +25,8 @@ class JsonRender:
 
     def answer(self, document: Mapping[str, Any], words: Callable[[], str]) -> None:
         """The words are never made."""
+        import json  # not for people, who wait for the start
+
         click.echo(json.dumps(document, ensure_ascii=False))
 
     def note(self, text: str) -> None:

@@ -17,9 +17,6 @@ MAX_BYTES = 64 * 1024
 
 _CHANGED = "the changed front matter"
 _BLOCK = re.compile(rb"\A(?:\xef\xbb\xbf)?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
-_COMMENT = re.compile(r"[ \t]+#[^\r\n]*")
-_PLACE = re.compile(r"at `\$\.(\w+)")
-_UNKNOWN = re.compile(r"unknown field `(.*?)`$")
 
 
 def parse_front_matter(content: bytes, name: str) -> FrontMatter:
@@ -73,8 +70,8 @@ def _read(text: str, name: str, numbers: str = "shell_pid") -> dict[str, Entry]:
 
 def _refuse_value(why: str, entries: Mapping[str, Entry], name: str) -> Never:
     """With the line of the key that msgspec names."""
-    unknown = _UNKNOWN.search(why)
-    found = _PLACE.search(why) or unknown
+    unknown = re.search(r"unknown field `(.*?)`$", why)
+    found = re.search(r"at `\$\.(\w+)", why) or unknown
     entry = entries.get(found[1]) if found else None
     if unknown:
         why = f"`{unknown[1]}` is no key of a work package: remove it, or write it below the front matter"
@@ -115,7 +112,7 @@ def _comment(text: str, entry: Entry) -> str:
     """What stands behind the key and its value on the key's line."""
     end = _line_end(text, entry.start)
     behind = entry.key_end if entry.value_start > end else entry.stop
-    found = _COMMENT.search(text, behind, max(behind, end))
+    found = re.search(r"[ \t]+#[^\r\n]*", text[behind : max(behind, end)])
     return found[0] if found else ""
 
 

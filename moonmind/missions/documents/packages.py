@@ -1,7 +1,5 @@
 """Front matter of `tasks/WPxx-name.md`: what its keys are. Reading and changing the text: `front_matter`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import msgspec
