@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from moonmind.missions.errors import USAGE, MissionError
-from moonmind.missions.meta import Meta
 
 _SHOWN = 10
 """Candidates that the sentence names; the document has all."""
 
+_LONGEST = 20
+"""Digits of a number; Python refuses to read some thousands."""
 
-def select_mission(text: str | None, metas: Sequence[Meta], *, folder: str | None, branch: str | None) -> Meta:
-    """`text`: slug, its words, number or id. Without it: the mission whose `folder` one stands in, else those whose
-    slug the checked-out `branch` begins with, else all. Raises MissionError `MissionNotFound` or
-    `MissionSelectorAmbiguous` (`candidates`), both exit 2."""
+
+def select_mission(
+    text: str | None, slugs: Sequence[str], ids: Mapping[str, str], *, folder: str | None, branch: str | None
+) -> str:
+    """The slug of the one that is meant. `text`: slug, its words, number or id (`ids`: by slug). Without
+    it: the mission whose `folder` one stands in, else those whose slug the checked-out `branch` begins with, else all.
+    Raises MissionError `MissionNotFound` or `MissionSelectorAmbiguous` (`candidates`), both exit 2."""
     if text is not None:
-        return _the_one([meta for meta in metas if _is_called(meta, text)], metas, f"`{text}` names")
-    here = [meta for meta in metas if meta.slug == folder]
-    of_branch = [meta for meta in metas if _begins_with(branch, meta.slug)]
+        called = [slug for slug in slugs if _is_called(slug, text) or ids.get(slug) == text.upper()]
+        return _the_one(called, slugs, f"`{text}` names")
+    here = [slug for slug in slugs if slug == folder]
+    of_branch = [slug for slug in slugs if _begins_with(branch, slug)]
     if here or of_branch:
-        return _the_one(here or of_branch, metas, f"the branch {branch} belongs to")
-    return _the_one(metas, metas, "without --mission it could be")
+        return _the_one(here or of_branch, slugs, f"the branch {branch} belongs to")
+    return _the_one(slugs, slugs, "without --mission it could be")
 
 
-def _is_called(meta: Meta, text: str) -> bool:
-    if text.isascii() and text.isdigit() and int(text) == meta.number:
+def _is_called(slug: str, text: str) -> bool:
+    number, _, words = slug.partition("-")
+    if _is_number(text) and _is_number(number) and int(text) == int(number):
         return True
-    return text in (meta.slug, meta.slug.partition("-")[2]) or text.upper() == meta.mission_id
+    return text in (slug, words)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= _LONGEST
 
 
 def _begins_with(branch: str | None, slug: str) -> bool:
@@ -37,14 +47,13 @@ def _begins_with(branch: str | None, slug: str) -> bool:
     return not branch[len(slug) : len(slug) + 1].isalnum()
 
 
-def _the_one(found: Sequence[Meta], metas: Sequence[Meta], what: str) -> Meta:
+def _the_one(found: Sequence[str], slugs: Sequence[str], what: str) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        names = [meta.slug for meta in found]
-        words = f"{what} {len(found)} missions: {_listed(names)}. Say which one with --mission SLUG"
-        raise MissionError("MissionSelectorAmbiguous", words, exit_code=USAGE, details={"candidates": names})
-    raise _not_found([meta.slug for meta in metas], what)
+        words = f"{what} {len(found)} missions: {_listed(found)}. Say which one with --mission SLUG"
+        raise MissionError("MissionSelectorAmbiguous", words, exit_code=USAGE, details={"candidates": list(found)})
+    raise _not_found(slugs, what)
 
 
 def _not_found(names: Sequence[str], what: str) -> MissionError:

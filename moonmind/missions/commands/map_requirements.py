@@ -8,7 +8,7 @@ from typing import Any
 from moonmind.missions import requirements
 from moonmind.missions.board import Board, read_board
 from moonmind.missions.commands.session import open_session
-from moonmind.missions.commands.writing import Change, find_policy, package_edit
+from moonmind.missions.commands.writing import Change, find_policy, note_uncommitted, package_edit
 from moonmind.missions.documents.specification import requirement_ids
 from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.ports import Edit, FsReader, Ports
@@ -43,6 +43,7 @@ def _do_map_requirements(
             about = "tracker refs" if tracker_refs else "requirements"
             subject = f"{', '.join(mapping.modified)}: {about}"
             here.router.commit_artifact(meta, edits, subject, kind="package", policy=policy)
+            note_uncommitted(meta, policy, here.render)
     here.render.answer(_document(mapping), lambda: _words(mapping))
 
 

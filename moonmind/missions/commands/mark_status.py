@@ -15,7 +15,14 @@ from moonmind.missions.commands.marks import (
 )
 from moonmind.missions.commands.moment import make_events
 from moonmind.missions.commands.session import open_session
-from moonmind.missions.commands.writing import find_actor, find_package, find_policy, reduce_with, total_edit
+from moonmind.missions.commands.writing import (
+    find_actor,
+    find_package,
+    find_policy,
+    note_uncommitted,
+    reduce_with,
+    total_edit,
+)
 from moonmind.missions.documents import tasks_document
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, Evidence, SubtaskStatus
@@ -50,6 +57,7 @@ def _do_mark_status(
         if events or not all(mark.is_shown(status) for mark in marks):
             _write(board, events, here, policy, f"{', '.join(mark.id for mark in marks)}: {status}")
             _note_unchecked(board, marks, here.render)
+            note_uncommitted(meta, policy, here.render)
     here.render.answer(marks_document(marks, status), lambda: marks_words(marks, status))
 
 

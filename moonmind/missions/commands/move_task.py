@@ -11,7 +11,7 @@ from moonmind.missions.commands.move_effects import Case, prepare_effects, write
 from moonmind.missions.commands.move_facts import gather_facts, read_feedback
 from moonmind.missions.commands.move_words import move_document, move_words
 from moonmind.missions.commands.session import open_session
-from moonmind.missions.commands.writing import find_package
+from moonmind.missions.commands.writing import find_package, note_uncommitted
 from moonmind.missions.errors import Refusal, RefusedError
 from moonmind.missions.lanes import Lane
 from moonmind.missions.moves import MoveRequest
@@ -64,4 +64,6 @@ def _do_move_task(
         case = Case(board=board, package=package, request=request, facts=facts, feedback=text, now=now, chance=chance)
         effects = prepare_effects(case, move, here.reader)
         write_effects(case, effects, here)
+    if effects.events or effects.package:
+        note_uncommitted(session.meta, facts.policy, here.render)
     here.render.answer(move_document(case, move, effects), lambda: move_words(case, move, effects))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import msgspec
 
 from moonmind.missions.errors import USAGE, MissionError
+from moonmind.missions.ids import ULID
 from moonmind.missions.meta import Meta, parse_meta
 from moonmind.missions.ports import FsReader, Ports
 from moonmind.missions.selector import select_mission
@@ -23,13 +25,18 @@ class Session(msgspec.Struct, frozen=True):
 
 
 def open_session(mission: str | None, as_json: bool, ports: Ports | None) -> Session:
-    """Raises MissionError, exit 2, when there is no repository or not exactly one mission that is meant."""
+    """Raises MissionError, exit 2, when there is no repository or not exactly one mission that is meant. Only the
+    meant one is read whole, so that a broken one stops no other; an id could be of any."""
     here = ports or default_ports(as_json)
-    metas = read_metas(here.reader)
+    contents = _contents(here.reader)
+    ids = {}
+    if mission and ULID.match(mission.upper()):
+        ids = {meta.slug: meta.mission_id for meta in _parsed(contents)}
     folder = branch = None
-    if mission is None and len(metas) > 1:
+    if mission is None and len(contents) > 1:
         folder, branch = _folder_of(here.git.root()), here.git.branch()
-    return Session(here, select_mission(mission, metas, folder=folder, branch=branch))
+    slug = select_mission(mission, list(contents), ids, folder=folder, branch=branch)
+    return Session(here, parse_meta(contents[slug], slug))
 
 
 def default_ports(as_json: bool) -> Ports:
@@ -44,10 +51,18 @@ def default_ports(as_json: bool) -> Ports:
 
 
 def read_metas(reader: FsReader) -> list[Meta]:
-    """Of all missions, in the order of their folders. A folder without `meta.json` is none; a broken one is an error,
-    because nobody knows what it stands for."""
+    """Of all missions, in the order of their folders. A broken one is an error: nobody knows what it stands for."""
+    return _parsed(_contents(reader))
+
+
+def _contents(reader: FsReader) -> dict[str, bytes]:
+    """By folder; one without `meta.json` is no mission."""
     found = ((folder, reader.read_meta(folder)) for folder in reader.folders())
-    return [parse_meta(content, folder) for folder, content in found if content is not None]
+    return {folder: content for folder, content in found if content is not None}
+
+
+def _parsed(contents: Mapping[str, bytes]) -> list[Meta]:
+    return [parse_meta(content, folder) for folder, content in contents.items()]
 
 
 def _current_folder() -> str:

@@ -12,7 +12,7 @@ from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Branches, Policy, Writer, decide_policy
-from moonmind.missions.ports import Edit, FsReader, GitOps
+from moonmind.missions.ports import Edit, FsReader, GitOps, Render
 from moonmind.missions.snapshot import Snapshot
 
 Change = Callable[[FrontMatter], Mapping[str, object]]
@@ -47,6 +47,12 @@ def find_policy(writer: Writer, meta: Meta, git: GitOps, *, auto_commit: bool) -
     raise MissionError(
         "ProtectedBranch", f"{where}, and {writer} would commit to it: check out a branch of your own{hint}"
     )
+
+
+def note_uncommitted(meta: Meta, policy: Policy, render: Render) -> None:
+    """After something was written."""
+    if policy == "keep":
+        render.note(f"left uncommitted, as asked: git add specs/{meta.slug} && git commit")
 
 
 def find_actor(git: GitOps) -> str:

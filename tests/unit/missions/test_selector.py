@@ -6,43 +6,28 @@ import pytest
 
 from moonmind.missions.errors import USAGE, MissionError
 from moonmind.missions.ids import make_ulid
-from moonmind.missions.meta import Meta
 from moonmind.missions.selector import select_mission
 
-
-def meta(slug: str) -> Meta:
-    return Meta(
-        mission_id=make_ulid(1, sum(slug.encode())),
-        slug=slug,
-        title=slug,
-        created_at="2026-11-21T09:30:00.000000Z",
-        topology="single",
-        target_branch="main",
-        coordination_branch=None,
-        protected_branches=[],
-    )
-
-
-NIGHT, NIGHTLY, DAY, SAME_NUMBER = (
-    meta(slug) for slug in ("007-night", "010-nightly-build", "011-day", "007-other-branch")
-)
+NIGHT, NIGHTLY, DAY, SAME_NUMBER = "007-night", "010-nightly-build", "011-day", "007-other-branch"
 ALL = [NIGHT, NIGHTLY, DAY]
+IDS = {slug: make_ulid(1, index) for index, slug in enumerate(ALL)}
+ID_OF_NIGHT = IDS[NIGHT]
 
 
-def chosen(text: str | None, metas: list[Meta] = ALL, folder: str | None = None, branch: str | None = None) -> Meta:
-    return select_mission(text, metas, folder=folder, branch=branch)
+def chosen(text: str | None, slugs: list[str] = ALL, folder: str | None = None, branch: str | None = None) -> str:
+    return select_mission(text, slugs, IDS, folder=folder, branch=branch)
 
 
 def refused(
-    text: str | None, metas: list[Meta] = ALL, folder: str | None = None, branch: str | None = None
+    text: str | None, slugs: list[str] = ALL, folder: str | None = None, branch: str | None = None
 ) -> MissionError:
     with pytest.raises(MissionError) as caught:
-        chosen(text, metas, folder, branch)
+        chosen(text, slugs, folder, branch)
     assert caught.value.exit_code == USAGE
     return caught.value
 
 
-@pytest.mark.parametrize("text", ["007-night", "night", "7", "007", NIGHT.mission_id, NIGHT.mission_id.lower()])
+@pytest.mark.parametrize("text", ["007-night", "night", "7", "007", ID_OF_NIGHT, ID_OF_NIGHT.lower()])
 def test_a_mission_is_named_by_slug_words_number_or_id(text: str) -> None:
     assert chosen(text) == NIGHT
 
@@ -55,6 +40,11 @@ def test_a_part_of_a_name_is_no_name(text: str) -> None:
     assert f"`{text}` names no mission. There are: 007-night, 010-nightly-build, 011-day" in str(error)
 
 
+def test_a_folder_that_is_no_slug_is_named_as_a_whole_only() -> None:
+    assert chosen("notes", ["notes", DAY]) == "notes"
+    assert chosen("11", ["notes", "x-12", "9" * 5000 + "-x", DAY]) == DAY
+
+
 def test_two_that_are_meant_are_candidates_not_a_choice() -> None:
     error = refused("7", [NIGHT, SAME_NUMBER, DAY])
     assert error.code == "MissionSelectorAmbiguous"
@@ -62,8 +52,14 @@ def test_two_that_are_meant_are_candidates_not_a_choice() -> None:
     assert str(error).endswith("Say which one with --mission SLUG")
 
 
+def test_an_id_that_two_have_is_ambiguous() -> None:
+    with pytest.raises(MissionError) as caught:
+        select_mission(ID_OF_NIGHT, ALL, {NIGHT: ID_OF_NIGHT, DAY: ID_OF_NIGHT}, folder=None, branch=None)
+    assert caught.value.details == {"candidates": [NIGHT, DAY]}
+
+
 def test_the_words_of_one_and_the_number_of_another_are_ambiguous() -> None:
-    assert refused("2", [meta("001-2"), meta("002-x")]).code == "MissionSelectorAmbiguous"
+    assert refused("2", ["001-2", "002-x"]).code == "MissionSelectorAmbiguous"
 
 
 def test_what_is_named_counts_before_where_one_stands() -> None:
@@ -89,7 +85,7 @@ def test_another_branch_says_nothing(branch: str | None) -> None:
 
 
 def test_a_branch_that_begins_with_two_slugs_is_ambiguous() -> None:
-    error = refused(None, [meta("007-night"), meta("007-night-shift"), DAY], branch="007-night-shift-wp01")
+    error = refused(None, ["007-night", "007-night-shift", DAY], branch="007-night-shift-wp01")
     assert error.details == {"candidates": ["007-night", "007-night-shift"]}
 
 
@@ -106,6 +102,6 @@ def test_without_any_mission_it_is_said_how_to_make_one() -> None:
 
 
 def test_the_sentence_names_ten_and_the_document_all() -> None:
-    error = refused(None, [meta(f"{number:03}-x") for number in range(1, 13)])
+    error = refused(None, [f"{number:03}-x" for number in range(1, 13)])
     assert "009-x, 010-x and 2 more" in str(error)
     assert len(error.details["candidates"]) == 12

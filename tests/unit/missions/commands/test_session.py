@@ -46,6 +46,15 @@ def test_a_named_mission_is_opened() -> None:
     assert open_session("8", False, fake_ports(TWO)).meta.slug == "008-day"
 
 
+def test_a_broken_meta_stops_no_other_mission_that_is_named() -> None:
+    ports = fake_ports({**TWO, "009-x": {"meta.json": b"{}"}})
+    assert open_session("8", False, ports).meta.slug == "008-day"
+    for which in ("9", make_ulid(1, 2)):  # the second could be its id
+        with pytest.raises(MissionError) as caught:
+            open_session(which, False, ports)
+        assert caught.value.code == "BrokenMeta"
+
+
 def test_the_mission_of_the_checked_out_branch_is_opened(tmp_path: Path) -> None:
     ports = fake_ports(TWO, git=FakeGit(top=str(tmp_path), checked_out="007-night-wp01"))
     assert open_session(None, False, ports).meta.slug == "007-night"
