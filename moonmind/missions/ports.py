@@ -38,29 +38,23 @@ class FsReader(Protocol):
         ...
 
 
-class Written(msgspec.Struct, frozen=True):
-    """`commits`: by branch, what was committed to it. `paths`: files of the repository that were changed."""
-
-    commits: Mapping[str, str]
-    paths: Sequence[str]
-
-
 class CoordCommitRouter(Protocol):
     """WRITE authority, with two capabilities that never stand for each other."""
 
     def exclusive(self) -> AbstractContextManager[None]:
         """One writer a repository inside the block. Read, decide and write inside it: to write outside of one is a
-        RuntimeError. Raises MissionError `Busy` when another writer does not end in time."""
+        RuntimeError. What is asked for inside is done as the block ends well, as one commit a branch, or not at all.
+        Raises MissionError `Busy` when another writer does not end in time."""
         ...
 
-    def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
+    def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> None:
         """Append events and replace `status.json`, durably and read back: to the coordination branch where the topology
         has one, whatever the policy, else to the working tree (`commit` commits both files there, whole)."""
         ...
 
     def commit_artifact(
         self, meta: Meta, edits: Mapping[str, Edit], message: str, *, kind: Kind, policy: Policy
-    ) -> Written:
+    ) -> None:
         """Change files of one kind (paths as in `FsReader`). The policy is about the working tree; there `skip` and
         `refuse` are the caller's: MissionError. What an edit leaves as it is, is not written."""
         ...

@@ -12,7 +12,7 @@ from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, encode_events
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, Policy, place_of
-from moonmind.missions.ports import Edit, Ports, Written
+from moonmind.missions.ports import Edit, Ports
 
 Files = dict[str, dict[str, bytes]]
 """By the mission's folder and the path below it."""
@@ -61,6 +61,7 @@ class FakeRouter:
     def __init__(self, reader: FakeReader, branch: str = "main") -> None:
         self.reader, self.branch = reader, branch
         self.commits: list[FakeCommit] = []
+        self.asked: list[tuple[Meta, Mapping[str, bytes], FakeCommit]] = []
         self.is_exclusive = False
 
     @contextmanager
@@ -70,27 +71,30 @@ class FakeRouter:
         self.is_exclusive = True
         try:
             yield
+            for one in self.asked:
+                self._write(*one)
         finally:
             self.is_exclusive = False
+            self.asked = []
 
-    def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
+    def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> None:
         branch = self._branch(meta, "status", policy)
         files = self.reader.files.setdefault(meta.slug, {})
         log = files.get(LOG, b"")
         if log and not log.endswith(b"\n"):
             raise MissionError("BrokenEventLog", f"the last line of {LOG} is not ended")
         changes = {LOG: log + encode_events(events), SNAPSHOT: snapshot}
-        return self._write(meta, changes, FakeCommit(branch, "status", policy, (), events=tuple(events)))
+        self.asked.append((meta, changes, FakeCommit(branch, "status", policy, (), events=tuple(events))))
 
     def commit_artifact(
         self, meta: Meta, edits: Mapping[str, Edit], message: str, *, kind: Kind, policy: Policy
-    ) -> Written:
+    ) -> None:
         branch = self._branch(meta, kind, policy)
         for path in edits:
             _check(path)
         files = self.reader.files.setdefault(meta.slug, {})
         changes = {path: edit(files.get(path, b"")) for path, edit in edits.items()}
-        return self._write(meta, changes, FakeCommit(branch, kind, policy, (), message=message))
+        self.asked.append((meta, changes, FakeCommit(branch, kind, policy, (), message=message)))
 
     def _branch(self, meta: Meta, kind: Kind, policy: Policy) -> str | None:
         if not self.is_exclusive:
@@ -101,15 +105,14 @@ class FakeRouter:
             raise MissionError("NotWritten", f"nothing is written with the policy `{policy}`")
         return self.branch if policy == "commit" else None
 
-    def _write(self, meta: Meta, changes: Mapping[str, bytes], call: FakeCommit) -> Written:
+    def _write(self, meta: Meta, changes: Mapping[str, bytes], call: FakeCommit) -> None:
         files = self.reader.files[meta.slug]
         changed = {path: content for path, content in changes.items() if files.get(path) != content}
         if not changed:
-            return Written({}, ())
+            return
         files.update(changed)
         paths = tuple(f"specs/{meta.slug}/{path}" for path in changed)
         self.commits.append(FakeCommit(call.branch, call.kind, call.policy, paths, call.message, call.events))
-        return Written({call.branch: f"{len(self.commits):040x}"} if call.branch else {}, paths)
 
 
 @dataclass

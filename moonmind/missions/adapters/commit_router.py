@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from moonmind.missions.adapters.files import Files, check_ended, checked
@@ -13,11 +13,10 @@ from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, encode_events
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, Policy, place_of
-from moonmind.missions.ports import Edit, Written
+from moonmind.missions.ports import Edit
 
 if TYPE_CHECKING:
-    from moonmind.missions.adapters.coordination import CoordinationBranch
-    from moonmind.missions.adapters.tree_commit import Wanted
+    from moonmind.missions.adapters.batch import Batch, BranchChanges, TreeChanges
 
 LOCK = "moonmind-missions.lock"
 """In the folder that all working trees of the repository share."""
@@ -32,108 +31,54 @@ class GitRouter:
     def __init__(self, git: GitCli) -> None:
         self._git = git
         self._files = Files(git.places.root)
+        self._batch: Batch | None = None
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Not twice at a time."""
+        from moonmind.missions.adapters.batch import Batch
         from moonmind.missions.adapters.lock import locked
 
-        if self._git.process.held is not None:
+        if self._batch is not None:
             raise RuntimeError("there is one writer already: this one")
         with locked(f"{self._git.places.common_dir}/{LOCK}") as fd:
-            self._git.process.held = fd
+            self._git.process.held, self._batch = fd, Batch(self._git, self._files)
             try:
                 yield
+                self._batch.write()
             finally:
-                self._git.process.held = None
+                self._git.process.held = self._batch = None
 
-    def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
+    def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> None:
         """What is committed of the log is all of it, so that it agrees with the snapshot beside it."""
-        self._check_exclusive()
-        lines = encode_events(events)
+        changes = self._changes(meta, "status", policy, f"{meta.slug}: {_told(events)}\n")
         log, view = f"{MISSIONS}/{meta.slug}/{LOG}", f"{MISSIONS}/{meta.slug}/{SNAPSHOT}"
-        message = f"{meta.slug}: {_told(events)}\n"
-        if place_of("status", meta.topology) == "coordination":
-            branch = self._coordination(meta)
-            base = branch.head()
-            contents = {log: _appended(log, branch.read_at(base, log), lines), view: snapshot}
-            return _written(branch, branch.commit(base, contents, message), list(contents))
-        contents = {log: _appended(log, self._files.read(log), lines), view: snapshot}
-        wanted = {path: _wanted(content) for path, content in contents.items()}
-        with self._committing(policy, wanted, message) as commits, self._files.replacing({view: snapshot}):
-            self._files.append(log, lines)
-        return Written(commits, list(contents))
+        changes.append(log, _ended(log, changes.read(log)), encode_events(events))
+        changes.replace({view: snapshot})
 
     def commit_artifact(
         self, meta: Meta, edits: Mapping[str, Edit], message: str, *, kind: Kind, policy: Policy
-    ) -> Written:
+    ) -> None:
         """Each edit is applied once to every version of its file that is changed."""
-        self._check_exclusive()
         named = {f"{MISSIONS}/{meta.slug}/{checked(path)}": edit for path, edit in edits.items()}
+        changes = self._changes(meta, kind, policy, f"{message}\n")
+        changes.edit(named)
+
+    def _changes(self, meta: Meta, kind: Kind, policy: Policy, message: str) -> TreeChanges | BranchChanges:
+        if self._batch is None:
+            raise RuntimeError("write inside `exclusive()`")
         if place_of(kind, meta.topology) == "coordination":
-            branch = self._coordination(meta)
-            base = branch.head()
-            before = {path: branch.read_at(base, path) for path in named}
-            changed = _changed(before, named)
-            return _written(branch, branch.commit(base, changed, f"{message}\n"), list(changed))
-        before = {path: self._files.read(path) for path in named}
-        changed = _changed(before, named)
-        wanted = {path: _wanted(changed.get(path, before[path] or b""), edit) for path, edit in named.items()}
-        with self._committing(policy, wanted, f"{message}\n") as commits, self._files.replacing(changed):
-            pass
-        return Written(commits, list(changed))
+            from moonmind.missions.adapters.coordination import coordination_of
 
-    @contextmanager
-    def _committing(self, policy: Policy, wanted: Mapping[str, Wanted], message: str) -> Iterator[Mapping[str, str]]:
-        """By branch, what is committed as the block ends; the block writes the files."""
-        from moonmind.missions.adapters.tree_commit import committing
-
+            return self._batch.on_branch(coordination_of(self._git, meta), message)
         if policy in ("skip", "refuse"):
             raise MissionError("NotWritten", f"nothing is written with the policy `{policy}`")
-        with ExitStack() as stack:
-            commit = None
-            if policy == "commit":
-                branch = self._checked_out()
-                commit = stack.enter_context(committing(self._git, branch, wanted, message))
-            yield {branch: commit} if commit else {}
-
-    def _checked_out(self) -> str:
-        if branch := self._git.branch():
-            return branch
-        raise MissionError(
-            "DetachedHead",
-            "no branch is checked out, so a commit would be lost: check one out, or use --no-auto-commit",
-        )
-
-    def _coordination(self, meta: Meta) -> CoordinationBranch:
-        from moonmind.missions.adapters.coordination import coordination_of
-
-        return coordination_of(self._git, meta)
-
-    def _check_exclusive(self) -> None:
-        if self._git.process.held is None:
-            raise RuntimeError("write inside `exclusive()`")
+        return self._batch.in_tree(policy, message)
 
 
-def _wanted(content: bytes, edit: Edit | None = None) -> Wanted:
-    from moonmind.missions.adapters.tree_commit import Wanted
-
-    return Wanted(content, edit)
-
-
-def _appended(name: str, log: bytes | None, lines: bytes) -> bytes:
+def _ended(name: str, log: bytes | None) -> bytes:
     check_ended(name, log or b"")
-    return (log or b"") + lines
-
-
-def _changed(before: Mapping[str, bytes | None], edits: Mapping[str, Edit]) -> dict[str, bytes]:
-    """What the edits make of it, of those files that they change. One that is not there yet is made, even if empty."""
-    after = {path: edit(before[path] or b"") for path, edit in edits.items()}
-    return {path: content for path, content in after.items() if content != before[path]}
-
-
-def _written(branch: CoordinationBranch, commit: str | None, paths: Sequence[str]) -> Written:
-    return Written({branch.name: commit}, paths) if commit else Written({}, ())
+    return log or b""
 
 
 def _told(events: Sequence[Event]) -> str:

@@ -12,11 +12,12 @@ from moonmind.missions.adapters.git_cli import HEADS, GitCli
 from moonmind.missions.adapters.git_objects import (
     NEW_FILE_MODE,
     Entry,
+    Update,
     content_of,
     entries_of,
     has_contents,
     make_commit,
-    moving,
+    refuse_filtered,
     store,
 )
 from moonmind.missions.errors import MissionError
@@ -58,21 +59,23 @@ class CoordinationBranch:
         found = (path.rpartition("/")[2] for path, entry in entries.items() if entry.is_file)
         return sorted(name for name in found if not name.startswith("."))
 
-    def commit(self, base: str, contents: Mapping[str, bytes], message: str) -> str | None:
-        """Commits new contents onto `base`; None when it has them already. Nothing else of the repository changes."""
+    def prepare(self, base: str, contents: Mapping[str, bytes], message: str) -> Update | None:
+        """A commit of new contents onto `base`, which no branch names yet; None when it has them already."""
         git, before = self.git.process, entries_of(self.git.process, base, list(contents))
         entries = {path: Entry(_mode(before.get(path)), store(git, content)) for path, content in contents.items()}
         if entries == before:
             return None
         self._check_not_checked_out()
+        refuse_filtered(git, list(contents))
         new = make_commit(git, base, entries, message, Path(self.git.places.git_dir, "moonmind-next"))
-        with moving(git, self.name, new, base):
-            pass
-        if not has_contents(git, self._ref, contents):
+        return Update(self.name, new, base)
+
+    def check(self, contents: Mapping[str, bytes]) -> None:
+        """Reads back what was committed. Raises MissionError `NotCommitted`."""
+        if not has_contents(self.git.process, self._ref, contents):
             raise MissionError(
                 "NotCommitted", f"what was committed to {self.name} is not what can be read: see git fsck"
             )
-        return new
 
     @property
     def _ref(self) -> str:

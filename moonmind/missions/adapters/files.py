@@ -111,8 +111,21 @@ class Files:
         folder = os.path.dirname(path)
         if os.path.realpath(folder) != folder or os.path.islink(path):
             raise MissionError("UnsafePath", f"{name} is a link, or lies behind one: put the file itself there")
+        if os.path.lexists(path) and not os.path.isfile(path):
+            raise MissionError("NotAFile", f"{name} is no file: a file of that name is needed")
+        self._check_ours(name)
         _make_folders(folder, name)
         return path
+
+    def _check_ours(self, name: str) -> None:
+        """git would take all of another repository out to put our file in."""
+        folder = os.path.dirname(name)
+        while folder:
+            if os.path.lexists(f"{self._root}/{folder}/.git"):
+                raise MissionError(
+                    "UnsafePath", f"{folder} is a repository of its own: a mission's folder lies in this one"
+                )
+            folder = os.path.dirname(folder)
 
     def _check_inside(self, path: str, name: str) -> None:
         if path != self._root and not path.startswith(f"{self._root}/"):

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from moonmind.missions.adapters.git_cli import split_names
+from moonmind.missions.adapters.git_cli import HEADS, split_names
 from moonmind.missions.adapters.git_process import TIMEOUT_SECONDS, GitProcess, failed
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import MAX_LOG_BYTES
@@ -30,6 +30,15 @@ class Entry:
     def is_file(self) -> bool:
         """Not a link, a folder or a submodule."""
         return self.mode in _FILES
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Of a branch: the commit that it is going to name, and the one that it names (None: it is not there)."""
+
+    branch: str
+    new: str
+    old: str | None
 
 
 def entries_of(git: GitProcess, commit: str | None, paths: Sequence[str]) -> dict[str, Entry]:
@@ -88,18 +97,36 @@ def set_entries(git: GitProcess, entries: Mapping[str, Entry], index: Path) -> N
     git.run("update-index", "-z", "--index-info", stdin=stdin, env={"GIT_INDEX_FILE": str(index)})
 
 
+def refuse_filtered(git: GitProcess, paths: Sequence[str]) -> None:
+    """Files are stored byte by byte. Raises MissionError `FilteredFile` where git would store something else, such as
+    an encrypted text."""
+    said = split_names(git.run("check-attr", "-z", "filter", "working-tree-encoding", "--", *paths).stdout)
+    for path, attribute, value in zip(said[::3], said[1::3], said[2::3], strict=True):
+        if value not in ("unspecified", "unset"):
+            raise MissionError(
+                "FilteredFile",
+                f"{path} has `{attribute}={value}` in .gitattributes, which cannot be kept: "
+                f"end that file with the line `specs/** -{attribute}`",
+            )
+
+
 @contextmanager
-def moving(git: GitProcess, branch: str, new: str, old: str | None) -> Iterator[None]:
-    """Locks the branch while the block runs, and moves it as the block ends well. Raises MissionError `BranchMoved`
-    before the block when it no longer names `old` (None: nothing); git undoes its lock when this process dies."""
+def moving(git: GitProcess, updates: Sequence[Update]) -> Iterator[None]:
+    """Locks the branches while the block runs, and moves all of them as the block ends well. Raises MissionError
+    `BranchMoved` before the block when one no longer names its old commit; git undoes its locks when this process
+    dies."""
+    if not updates:
+        yield
+        return
+    branches = ", ".join(update.branch for update in updates)
     with git.start("update-ref", "-m", "moonmind", "--stdin") as process:
         try:
-            update = f"start\nupdate refs/heads/{branch} {new} {old or '0' * len(new)}\nprepare\n"
-            if not _tell(process, update, "prepare: ok"):
-                raise MissionError("BranchMoved", f"{_reason(process, branch)}; nothing was changed: try again")
+            lines = [f"update {HEADS}{one.branch} {one.new} {one.old or '0' * len(one.new)}\n" for one in updates]
+            if not _tell(process, "".join(["start\n", *lines, "prepare\n"]), "prepare: ok"):
+                raise MissionError("BranchMoved", f"{_reason(process, branches)}; nothing was changed: try again")
             yield
             if not _tell(process, "commit\n", "commit: ok"):
-                raise MissionError("NotCommitted", f"{_reason(process, branch)}; what is written stays: commit it")
+                raise MissionError("NotCommitted", f"{_reason(process, branches)}; what is written stays: commit it")
         finally:
             _end(process)
 
@@ -128,7 +155,7 @@ def _tell(process: subprocess.Popen[bytes], words: str, answer: str) -> bool:
     return False
 
 
-def _reason(process: subprocess.Popen[bytes], branch: str) -> str:
+def _reason(process: subprocess.Popen[bytes], branches: str) -> str:
     _end(process)
     assert process.stderr
-    return f"the branch {branch} could not be moved ({failed('update-ref', process.stderr.read())})"
+    return f"{branches} could not be moved ({failed('update-ref', process.stderr.read())})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from moonmind.missions.adapters.git_cli import HEADS, GitCli
 from moonmind.missions.adapters.git_objects import (
     NEW_FILE_MODE,
     Entry,
+    Update,
     content_of,
     entries_of,
     make_commit,
@@ -84,21 +85,25 @@ class TreeCommit:
 
 
 @contextmanager
-def committing(git: GitCli, branch: str, wanted: Mapping[str, Wanted], message: str) -> Iterator[str | None]:
-    """The commit, which the branch names as the block ends well; None when there is nothing to commit. The block writes
-    the files: index and branch are locked around it, and all that can be refused is refused before."""
+def committing(
+    git: GitCli, branch: str, wanted: Mapping[str, Wanted], message: str, updates: Sequence[Update]
+) -> Iterator[None]:
+    """A commit, which the branch names as the block ends well, if there is something to commit; `updates` of other
+    branches go with it, all or none. The block writes the files: index and branches are locked around it, and all that
+    can be refused is refused before."""
     _check_idle(git)
     with locked_index(git.process, Path(git.places.git_dir)) as index:
         head = git.commit_of(f"{HEADS}{branch}")
         plan = TreeCommit(git, entries_of(git.process, head, list(wanted)), wanted)
         committed = plan.committed()
         if committed == plan.before:
-            yield None
+            with moving(git.process, updates):
+                yield
             return
         staged = plan.staged(index, committed)
         new = make_commit(git.process, head, committed, message, Path(git.places.git_dir, "moonmind-next"))
-        with moving(git.process, branch, new, head):
-            yield new
+        with moving(git.process, [Update(branch, new, head), *updates]):
+            yield
             index.replace(staged)
 
 

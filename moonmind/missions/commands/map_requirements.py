@@ -43,7 +43,8 @@ def _do_map_requirements(
             about = "tracker refs" if tracker_refs else "requirements"
             subject = f"{', '.join(mapping.modified)}: {about}"
             here.router.commit_artifact(meta, edits, subject, kind="package", policy=policy)
-            note_uncommitted(meta, policy, here.render)
+    if mapping.modified:
+        note_uncommitted(meta, policy, here.render)
     here.render.answer(_document(mapping), lambda: _words(mapping))
 
 

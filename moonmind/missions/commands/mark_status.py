@@ -54,10 +54,12 @@ def _do_mark_status(
         marks = decide_marks(board, task_ids, status)
         _refuse_unknown(marks, status)
         events = make_events(board, _hops(board, marks, status, here), now=now, chance=chance)
-        if events or not all(mark.is_shown(status) for mark in marks):
+        is_new = bool(events) or not all(mark.is_shown(status) for mark in marks)
+        if is_new:
             _write(board, events, here, policy, f"{', '.join(mark.id for mark in marks)}: {status}")
-            _note_unchecked(board, marks, here.render)
-            note_uncommitted(meta, policy, here.render)
+    if is_new:
+        _note_unchecked(board, marks, here.render)
+        note_uncommitted(meta, policy, here.render)
     here.render.answer(marks_document(marks, status), lambda: marks_words(marks, status))
 
 

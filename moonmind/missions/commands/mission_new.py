@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from moonmind.missions import reducer
 from moonmind.missions.commands import words
 from moonmind.missions.commands.session import SPECS, default_ports
+from moonmind.missions.commands.writing import path_in_repository
 from moonmind.missions.errors import USAGE, MissionError
 from moonmind.missions.ids import make_ulid
 from moonmind.missions.meta import Meta, Topology, encode_meta, parse_meta
@@ -19,6 +20,7 @@ from moonmind.missions.snapshot import encode_snapshot
 from moonmind.missions.templates import ATTRIBUTES, planning_files
 
 _LONGEST_WORDS = 60
+LOG = "status.events.jsonl"
 _NUMBER = re.compile(r"\d{3,5}(?=-)")
 
 
@@ -49,23 +51,23 @@ def _do_mission_new(
 
 
 def _write(ports: Ports, meta: Meta) -> list[str]:
-    """`meta.json` comes last: without it the folder is no mission."""
+    """The files of the repository that are made."""
     if meta.coordination_branch and ports.git.commit_of(meta.coordination_branch) is None:
         ports.git.create_branch(meta.coordination_branch, meta.target_branch)
     nothing = reducer.reduce_events([], mission_id=meta.mission_id, mission_slug=meta.slug)
-    status = ports.router.commit_status(meta, [], encode_snapshot(nothing), policy="keep")
+    ports.router.commit_status(meta, [], encode_snapshot(nothing), policy="keep")
     message = f"Mission {meta.slug}"
-    attributes = {".gitattributes": _whole(ATTRIBUTES)}
-    rest = ports.router.commit_artifact(meta, attributes, message, kind="status", policy="keep")
-    files = {path: _whole(content) for path, content in planning_files(meta.title).items()}
-    planning = ports.router.commit_artifact(meta, files, message, kind="planning", policy="keep")
-    content = {"meta.json": _whole(encode_meta(meta))}
-    last = ports.router.commit_artifact(meta, content, message, kind="meta", policy="keep")
-    return [path for written in (last, planning, status, rest) for path in written.paths]
+    attributes = {".gitattributes": ATTRIBUTES}
+    ports.router.commit_artifact(meta, _whole(attributes), message, kind="status", policy="keep")
+    planning = planning_files(meta.title)
+    ports.router.commit_artifact(meta, _whole(planning), message, kind="planning", policy="keep")
+    itself = {"meta.json": encode_meta(meta)}
+    ports.router.commit_artifact(meta, _whole(itself), message, kind="meta", policy="keep")
+    return [path_in_repository(meta, path) for path in (*itself, *planning, LOG, "status.json", *attributes)]
 
 
-def _whole(content: bytes) -> Edit:
-    return lambda _: content
+def _whole(contents: Mapping[str, bytes]) -> dict[str, Edit]:
+    return {path: lambda _, content=content: content for path, content in contents.items()}
 
 
 def _words_of(text: str) -> str:

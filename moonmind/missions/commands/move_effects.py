@@ -53,7 +53,7 @@ def prepare_effects(case: Case, move: Move, reader: FsReader) -> Effects:
 
 
 def write_effects(case: Case, effects: Effects, ports: Ports) -> None:
-    """In this order: what is interrupted leaves a log that is true."""
+    """One commit a branch, with the message of the first."""
     meta, policy, subject = case.board.meta, case.facts.policy, effects.subject
     if effects.events:
         ports.router.commit_status(meta, effects.events, effects.snapshot, policy=policy)

@@ -13,7 +13,6 @@ from moonmind.missions.adapters.git_cli import GitCli
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import encode_events
 from moonmind.missions.meta import Meta
-from moonmind.missions.ports import Written
 from tests.contract.missions.repository import (
     COORDINATION,
     LOG,
@@ -36,10 +35,10 @@ def meta(repository: Repository) -> Meta:
     return add_mission(repository, {}, "coordination")
 
 
-def claim(repository: Repository, meta: Meta, number: int = 1) -> Written:
+def claim(repository: Repository, meta: Meta, number: int = 1) -> None:
     router = GitRouter(GitCli(repository.root))
     with router.exclusive():
-        return router.commit_status(meta, [make_event(number)], b"new", policy="commit")
+        router.commit_status(meta, [make_event(number)], b"new", policy="commit")
 
 
 def test_the_working_tree_the_index_and_the_checked_out_branch_stay(repository: Repository, meta: Meta) -> None:
@@ -52,9 +51,9 @@ def test_the_working_tree_the_index_and_the_checked_out_branch_stay(repository: 
 
 
 def test_the_commit_adds_two_files_to_the_branch(repository: Repository, meta: Meta) -> None:
-    written = claim(repository, meta)
+    claim(repository, meta)
     shown = repository.git("show", "--format=%H %s", "--name-only", COORDINATION).split("\n")
-    assert shown[0] == f"{written.commits[COORDINATION]} {SLUG}: WP01 planned → claimed"
+    assert shown[0] == f"{repository.git('rev-parse', COORDINATION).strip()} {SLUG}: WP01 planned → claimed"
     assert shown[2:4] == [f"specs/{SLUG}/{LOG}", f"specs/{SLUG}/{SNAPSHOT}"]
     assert repository.show("README.md", COORDINATION) == "A project\n"
 
@@ -82,7 +81,8 @@ def test_a_missing_branch_is_told_with_the_command_that_makes_it(repository: Rep
         TreeReader(GitCli(repository.root)).read(meta, "status", LOG)
     assert caught.value.code == "CoordinationBranchMissing"
     repository.git(*shlex.split(caught.value.details["command"])[1:])
-    assert claim(repository, meta).commits
+    claim(repository, meta)
+    assert repository.show(f"specs/{SLUG}/{LOG}", COORDINATION)
 
 
 def test_a_branch_that_is_checked_out_somewhere_is_not_moved(
@@ -115,3 +115,47 @@ def test_a_link_on_the_branch_is_no_file(repository: Repository, meta: Meta) -> 
     with pytest.raises(MissionError) as caught:
         TreeReader(GitCli(repository.root)).read(meta, "status", LOG)
     assert caught.value.code == "NotAFile"
+
+
+def test_what_an_edit_leaves_as_it_is_is_not_committed(repository: Repository, meta: Meta) -> None:
+    move(repository, meta)
+    before = repository.git("rev-parse", COORDINATION)
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        path = "tasks/WP01-parser/review-cycle-1.md"
+        router.commit_artifact(meta, {path: bytes}, "words", kind="review", policy="commit")
+    assert repository.git("rev-parse", COORDINATION) == before
+
+
+def move(repository: Repository, meta: Meta) -> None:
+    """As a rejection does: the log and its view, the review, and the package's file."""
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        router.commit_status(meta, [make_event(1)], b"new", policy="commit")
+        review = {"tasks/WP01-parser/review-cycle-1.md": lambda _: b"no\n"}
+        router.commit_artifact(meta, review, "WP01: no", kind="review", policy="commit")
+        package = {"tasks/WP01-parser.md": lambda old: old + b"two\n"}
+        router.commit_artifact(meta, package, "WP01: two", kind="package", policy="commit")
+
+
+def test_what_refuses_in_the_working_tree_leaves_the_branch_alone(repository: Repository, meta: Meta) -> None:
+    repository.commit({f"specs/{SLUG}/tasks/WP01-parser.md": b"one\n"})
+    (repository.root / ".git/MERGE_HEAD").write_text(repository.git("rev-parse", "HEAD"))
+    before = repository.git("rev-parse", COORDINATION)
+    with pytest.raises(MissionError) as caught:
+        move(repository, meta)
+    assert caught.value.code == "GitIsBusy"
+    assert repository.git("rev-parse", COORDINATION) == before
+    assert (repository.root / f"specs/{SLUG}/tasks/WP01-parser.md").read_bytes() == b"one\n"
+
+
+def test_both_branches_get_one_commit_each(repository: Repository, meta: Meta) -> None:
+    repository.commit({f"specs/{SLUG}/tasks/WP01-parser.md": b"one\n"})
+    move(repository, meta)
+    for branch, paths in {
+        COORDINATION: [LOG, SNAPSHOT, "tasks/WP01-parser/review-cycle-1.md"],
+        "main": ["tasks/WP01-parser.md"],
+    }.items():
+        shown = repository.git("log", "-1", "--format=", "--name-only", branch).split()
+        assert shown == [f"specs/{SLUG}/{path}" for path in paths]
+    assert repository.is_clean()

@@ -88,18 +88,17 @@ def test_a_path_out_of_the_mission_is_refused(make: MakeWorld, path: str) -> Non
     assert refusal(lambda: edit(world, {path: b"x"})) == "UnsafePath"
 
 
-def edit(world: World, contents: dict[str, bytes], kind: Kind = "package") -> object:
+def edit(world: World, contents: dict[str, bytes], kind: Kind = "package") -> None:
     edits = {path: lambda before, more=content: before + more for path, content in contents.items()}
     with world.router.exclusive():
-        return world.router.commit_artifact(world.meta, edits, "words", kind=kind, policy="commit")
+        world.router.commit_artifact(world.meta, edits, "words", kind=kind, policy="commit")
 
 
 def test_events_are_added_and_the_snapshot_replaced(make: MakeWorld) -> None:
     world = make({LOG: encode_events([make_event(1)]), SNAPSHOT: b"old"})
     with world.router.exclusive():
-        written = world.router.commit_status(world.meta, [make_event(2), make_event(3)], b"new", policy="commit")
-    assert list(written.commits) == [world.branch]
-    assert list(written.paths) == [f"specs/{SLUG}/{LOG}", f"specs/{SLUG}/{SNAPSHOT}"]
+        world.router.commit_status(world.meta, [make_event(2), make_event(3)], b"new", policy="commit")
+        assert world.reader.read(world.meta, "status", SNAPSHOT) == b"old", "nothing is written before the block ends"
     log = world.reader.read(world.meta, "status", LOG) or b""
     assert parse_log(log) == [make_event(1), make_event(2), make_event(3)]
     assert world.reader.read(world.meta, "status", SNAPSHOT) == b"new"
@@ -124,10 +123,9 @@ def test_a_log_that_does_not_end_is_not_added_to(make: MakeWorld) -> None:
 def test_what_is_kept_is_written_and_not_committed(single: MakeWorld) -> None:
     world = single({PACKAGE: b"a\n"})
     with world.router.exclusive():
-        status = world.router.commit_status(world.meta, [make_event(1)], b"new", policy="keep")
+        world.router.commit_status(world.meta, [make_event(1)], b"new", policy="keep")
         edits = {PACKAGE: lambda before: before + b"b\n"}
-        package = world.router.commit_artifact(world.meta, edits, "words", kind="package", policy="keep")
-    assert (status.commits, package.commits) == ({}, {})
+        world.router.commit_artifact(world.meta, edits, "words", kind="package", policy="keep")
     assert world.reader.read(world.meta, "status", SNAPSHOT) == b"new"
     assert world.reader.read(world.meta, "package", PACKAGE) == b"a\nb\n"
 
@@ -150,9 +148,9 @@ def test_the_policy_is_not_about_the_coordination_branch(coordination: MakeWorld
     world = coordination({REVIEW: b"1\n"})
     edits = {REVIEW: lambda before: before + b"2\n"}
     with world.router.exclusive():
-        status = world.router.commit_status(world.meta, [make_event(1)], b"new", policy="skip")
-        review = world.router.commit_artifact(world.meta, edits, "words", kind="review", policy="skip")
-    assert list(status.commits) == list(review.commits) == [world.branch]
+        world.router.commit_status(world.meta, [make_event(1)], b"new", policy="skip")
+        world.router.commit_artifact(world.meta, edits, "words", kind="review", policy="skip")
+    assert parse_log(world.reader.read(world.meta, "status", LOG) or b"") == [make_event(1)]
     assert world.reader.read(world.meta, "review", REVIEW) == b"1\n2\n"
 
 
@@ -166,14 +164,6 @@ def test_an_artifact_is_edited_or_made(make: MakeWorld, kind: Kind, path: str) -
 
 
 @pytest.mark.parametrize(("kind", "path"), [("package", PACKAGE), ("review", REVIEW)])
-def test_what_an_edit_leaves_as_it_is_is_not_committed(make: MakeWorld, kind: Kind, path: str) -> None:
-    world = make({path: b"a\n"})
-    with world.router.exclusive():
-        written = world.router.commit_artifact(world.meta, {path: bytes}, "words", kind=kind, policy="commit")
-    assert (written.commits, list(written.paths)) == ({}, [])
-
-
-@pytest.mark.parametrize(("kind", "path"), [("package", PACKAGE), ("review", REVIEW)])
 def test_an_edit_that_fails_changes_no_file(make: MakeWorld, kind: Kind, path: str) -> None:
     world = make({path: b"a\n"})
 
@@ -181,10 +171,15 @@ def test_an_edit_that_fails_changes_no_file(make: MakeWorld, kind: Kind, path: s
         raise MissionError("BrokenFrontMatter", "no")
 
     edits = {f"{path}.new": lambda before: b"new", path: fail}
-    with world.router.exclusive():
-        code = refusal(lambda: world.router.commit_artifact(world.meta, edits, "words", kind=kind, policy="commit"))
-    assert code == "BrokenFrontMatter"
+
+    def write() -> None:
+        with world.router.exclusive():
+            world.router.commit_status(world.meta, [make_event(1)], b"new", policy="commit")
+            world.router.commit_artifact(world.meta, edits, "words", kind=kind, policy="commit")
+
+    assert refusal(write) == "BrokenFrontMatter"
     assert world.reader.read(world.meta, kind, f"{path}.new") is None
+    assert world.reader.read(world.meta, "status", SNAPSHOT) is None
 
 
 def test_writing_needs_to_be_the_only_writer(make: MakeWorld) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from moonmind.missions.errors import MissionError
 from moonmind.missions.events import encode_events
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Policy
-from moonmind.missions.ports import Written
 from tests.contract.missions.repository import (
     LOG,
     SLUG,
@@ -46,10 +47,10 @@ def claim(before: bytes) -> bytes:
     return before.replace(b"agent: none", b"agent: ada")
 
 
-def write(repository: Repository, meta: Meta, policy: Policy = "commit", path: str = PACKAGE) -> Written:
+def write(repository: Repository, meta: Meta, policy: Policy = "commit", path: str = PACKAGE) -> None:
     router = GitRouter(GitCli(repository.root))
     with router.exclusive():
-        return router.commit_artifact(meta, {path: claim}, "WP01: ada has it", kind="package", policy=policy)
+        router.commit_artifact(meta, {path: claim}, "WP01: ada has it", kind="package", policy=policy)
 
 
 def refused(repository: Repository, meta: Meta) -> str:
@@ -67,10 +68,8 @@ def state(repository: Repository) -> dict[str, bytes]:
 
 
 def test_the_commit_has_the_users_name_and_our_words(repository: Repository, meta: Meta) -> None:
-    written = write(repository, meta)
-    assert (
-        repository.git("log", "-1", "--format=%H %an %s").strip() == f"{written.commits['main']} Ada WP01: ada has it"
-    )
+    write(repository, meta)
+    assert repository.git("log", "-1", "--format=%an %s", "main").strip() == "Ada WP01: ada has it"
     assert repository.git("show", "--format=", "--name-only").split() == [FILE]
     assert repository.is_clean()
 
@@ -145,8 +144,8 @@ def test_the_log_is_committed_whole_with_what_was_kept_before(repository: Reposi
 def test_the_first_commit_of_a_repository_may_be_ours(repository: Repository, meta: Meta) -> None:
     repository.git("checkout", "--quiet", "--orphan", "fresh")
     repository.git("rm", "--quiet", "--cached", "-r", ".")
-    written = write(repository, meta)
-    assert repository.git("log", "--format=%H").split() == [written.commits["fresh"]]
+    write(repository, meta)
+    assert repository.git("log", "--format=%s", "fresh").splitlines() == ["WP01: ada has it"]
     assert repository.git("ls-files").split() == [FILE]
 
 
@@ -156,21 +155,23 @@ def test_no_hook_runs(repository: Repository, meta: Meta) -> None:
         hook.parent.mkdir(exist_ok=True)
         hook.write_text("#!/bin/sh\ntouch ran\nexit 1\n")
         hook.chmod(0o755)
-    assert write(repository, meta).commits
+    write(repository, meta)
+    assert "agent: ada" in repository.show(FILE)
     assert not list(repository.root.rglob("ran"))
 
 
 def test_a_commit_goes_to_the_linked_working_tree_that_asks(repository: Repository, meta: Meta, tmp_path: Path) -> None:
     repository.git("worktree", "add", "--quiet", "-b", "work", str(tmp_path / "tree"))
     linked = Repository(tmp_path / "tree")
-    assert list(write(linked, meta).commits) == ["work"]
+    write(linked, meta)
+    assert "agent: ada" in repository.show(FILE, "work")
     assert linked.is_clean()
     assert "agent: none" in repository.show(FILE)
 
 
 def test_what_is_kept_leaves_git_alone(repository: Repository, meta: Meta) -> None:
     before = repository.git("rev-parse", "HEAD")
-    assert write(repository, meta, "keep").commits == {}
+    write(repository, meta, "keep")
     assert repository.git("rev-parse", "HEAD") == before
     assert repository.git("status", "--porcelain").splitlines() == [f" M {FILE}"]
 
@@ -226,8 +227,91 @@ def test_no_link_is_written_through(repository: Repository, meta: Meta, target: 
     (repository.root / FILE).unlink()
     (repository.root / FILE).symlink_to(target)
     router = GitRouter(GitCli(repository.root))
-    with router.exclusive(), pytest.raises(MissionError) as caught:
+    with pytest.raises(MissionError) as caught, router.exclusive():
         router.commit_artifact(meta, {PACKAGE: lambda before: b"new"}, "words", kind="package", policy="commit")
     assert caught.value.code == "UnsafePath"
     assert (repository.root / f"specs/{SLUG}/plan.md").read_bytes() == TEXT
     assert "agent: none" in repository.show(FILE)
+
+
+def test_what_an_edit_leaves_as_it_is_is_not_committed(repository: Repository, meta: Meta) -> None:
+    before = state(repository)
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        router.commit_artifact(meta, {PACKAGE: bytes}, "words", kind="package", policy="commit")
+    assert state(repository) == before
+
+
+def test_all_that_is_asked_for_is_one_commit(repository: Repository, meta: Meta) -> None:
+    before = repository.git("rev-parse", "HEAD").strip()
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        router.commit_status(meta, [make_event(1)], b"new", policy="commit")
+        router.commit_artifact(meta, {PACKAGE: claim}, "WP01: ada has it", kind="package", policy="commit")
+        assert repository.git("rev-parse", "HEAD").strip() == before
+    assert repository.git("rev-parse", "HEAD~").strip() == before
+    assert repository.git("log", "-1", "--format=%s").strip() == f"{SLUG}: WP01 planned → claimed"
+    assert repository.git("show", "--format=", "--name-only").split() == sorted(
+        [STATUS, f"specs/{SLUG}/{SNAPSHOT}", FILE]
+    )
+    assert repository.is_clean()
+
+
+def move(repository: Repository, meta: Meta) -> None:
+    """As a command does: the log, its view, and the package's file."""
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        router.commit_status(meta, [make_event(1)], b"new", policy="commit")
+        router.commit_artifact(meta, {PACKAGE: claim}, "WP01: ada has it", kind="package", policy="commit")
+
+
+def link_the_package(repository: Repository) -> None:
+    (repository.root / FILE).unlink()
+    (repository.root / FILE).symlink_to("../spec.md")
+
+
+def make_the_snapshot_a_folder(repository: Repository) -> None:
+    (repository.root / f"specs/{SLUG}/{SNAPSHOT}").unlink()
+    (repository.root / f"specs/{SLUG}/{SNAPSHOT}").mkdir()
+
+
+def filter_missions(repository: Repository) -> None:
+    repository.write(".gitattributes", b"specs/** filter=crypt\n")
+
+
+def begin_a_conflict(repository: Repository) -> None:
+    blobs = [repository.git("rev-parse", f"HEAD:{FILE}").strip()] * 2
+    lines = "".join(f"100644 {blob} {stage}\t{FILE}\n" for stage, blob in enumerate(blobs, start=2))
+    repository.git("rm", "--quiet", "--cached", FILE)
+    subprocess.run(["git", "update-index", "--index-info"], cwd=repository.root, input=lines, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code"),
+    [
+        (link_the_package, "UnsafePath"),
+        (make_the_snapshot_a_folder, "NotAFile"),
+        (filter_missions, "FilteredFile"),
+        (begin_a_conflict, "Unmerged"),
+    ],
+)
+def test_whatever_refuses_refuses_all(
+    repository: Repository, meta: Meta, break_it: Callable[[Repository], None], code: str
+) -> None:
+    repository.write(f"specs/{SLUG}/spec.md", TEXT)
+    break_it(repository)
+    before = state(repository)
+    with pytest.raises(MissionError) as caught:
+        move(repository, meta)
+    assert caught.value.code == code
+    assert state(repository) == before
+
+
+def test_a_submodule_is_not_written_into(repository: Repository, meta: Meta, tmp_path: Path) -> None:
+    """git would take it out of the commit to put our file in its place."""
+    repository.git("init", "--quiet", str(repository.root / "specs"))
+    before = state(repository)
+    with pytest.raises(MissionError, match="specs is a repository of its own") as caught:
+        move(repository, meta)
+    assert caught.value.code == "UnsafePath"
+    assert state(repository) == before

@@ -30,7 +30,7 @@ STAGES = {
         "git_objects:_end",
         "git_objects:set_entries",
     ],
-    "coordination": ["coordination:moving", "git_objects:_end", "git_objects:set_entries"],
+    "coordination": ["batch:moving", "git_objects:_end", "git_objects:set_entries"],
 }
 """Where a writer is killed: before, between and after the things that it changes."""
 

@@ -16,7 +16,7 @@ from moonmind.missions.errors import MissionError, Refusal
 from moonmind.missions.events import Evidence, ReviewResult, parse_log
 from moonmind.missions.lanes import Lane
 from moonmind.missions.moves import Hop, Move, MoveFacts, MoveRequest
-from moonmind.missions.ports import Edit, Written
+from moonmind.missions.ports import Edit
 from moonmind.missions.reducer import reduce_events
 from moonmind.missions.snapshot import encode_snapshot
 from tests.fakes.missions import FakeRouter
@@ -103,7 +103,7 @@ def test_people_are_told_what_happened_and_what_comes_next() -> None:
     assert comes.endswith("moonmind tasks move-task WP01 --to for_review")
 
 
-def test_the_events_are_written_before_the_views_of_them(feedback: str) -> None:
+def test_a_move_writes_its_events_and_the_views_of_them(feedback: str) -> None:
     desk = Desk(*walk("planned", "claimed", "in_progress", "for_review", "in_review"))
     move(desk, "planned", agent="rob", review_feedback_file=feedback)
     assert [commit.kind for commit in desk.commits] == ["status", "review", "package"]
@@ -111,19 +111,19 @@ def test_the_events_are_written_before_the_views_of_them(feedback: str) -> None:
     assert desk.commits[-1].message == "WP01: in_review → planned"
 
 
-def test_what_is_interrupted_leaves_a_log_that_is_true() -> None:
+def test_what_is_interrupted_has_changed_nothing() -> None:
     class Interrupted(FakeRouter):
-        def commit_artifact(self, *arguments: Any, **more: Any) -> Written:
+        def commit_artifact(self, *arguments: Any, **more: Any) -> None:
             raise KeyboardInterrupt
 
     desk = Desk()
     desk.router = Interrupted(desk.reader)
     with pytest.raises(KeyboardInterrupt):
         move(desk, agent="kim")
-    assert [one.to_lane for one in desk.new_events] == ["claimed"]
+    assert desk.files == desk.before
     desk.router = FakeRouter(desk.reader)
     move(desk, "in_progress", agent="kim")
-    assert desk.document["old_lane"] == "claimed"
+    assert desk.document["old_lane"] == "planned"
 
 
 def test_a_rejection_keeps_the_feedback_as_a_review_cycle(feedback: str) -> None:
@@ -440,7 +440,7 @@ def test_of_a_file_that_was_never_committed_all_goes_in(monkeypatch: pytest.Monk
     committed: list[bytes] = []
 
     class Committing(FakeRouter):
-        def commit_artifact(self, _: Any, edits: Mapping[str, Edit], *arguments: Any, **more: Any) -> Written:
+        def commit_artifact(self, _: Any, edits: Mapping[str, Edit], *arguments: Any, **more: Any) -> None:
             committed.extend(edits[PARSER](old) for old in (b"", b"---\nbroken: [\n---\n", PACKAGES[PARSER].encode()))
             return super().commit_artifact(_, edits, *arguments, **more)
 
