@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from moonmind.missions import reducer
@@ -67,7 +68,11 @@ def _write(ports: Ports, meta: Meta) -> list[str]:
 
 
 def _whole(contents: Mapping[str, bytes]) -> dict[str, Edit]:
-    return {path: lambda _, content=content: content for path, content in contents.items()}
+    return {path: partial(_become, content) for path, content in contents.items()}
+
+
+def _become(content: bytes, before: bytes) -> bytes:
+    return content
 
 
 def _words_of(text: str) -> str:
