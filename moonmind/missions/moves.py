@@ -48,7 +48,10 @@ class Workspace:
     `branch`: the one that the package went in progress on, else what is checked out; None when HEAD is detached.
     `head`: its commit. `uncommitted`: owned files with changes that are not committed. `behind`: files, other than
     planning ones, that the target branch has changed since and it has not. `has_commits_beyond`: it changed something
-    beyond its base, other than planning files. `is_merged`: its head is contained in the target branch.
+    beyond its base, other than planning files. `is_merged`: its head is contained in the target branch. `missing`:
+    the target branch or the work's, where the move asks about it and it is not here; then the rest cannot be told.
+    `is_as_logged`: the branch is gone, and `head` is what was handed over. All but the first two are only looked for
+    where `Questions` ask.
     """
 
     branch: str | None
@@ -57,6 +60,16 @@ class Workspace:
     behind: Sequence[str] = ()
     has_commits_beyond: bool = True
     is_merged: bool = False
+    missing: Sequence[str] = ()
+    is_as_logged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What a move asks of git. `current`: is the work committed, and up to date; `merged`: is it in the target."""
+
+    current: bool
+    merged: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +116,7 @@ RefusalCode = Literal[
     "SelfReviewFlags",
     "ForceUnexplained",
     "FeedbackNotUsed",
+    "OptionsNotUsed",
     "SelfReview",
     "MetadataWouldBeLost",
     "ProtectedBranch",
@@ -113,6 +127,7 @@ RefusalCode = Literal[
     "FeedbackFileMissing",
     "FeedbackRequired",
     "SubtasksOpen",
+    "BranchMissing",
     "UncommittedChanges",
     "BranchBehind",
     "NothingCommitted",

@@ -75,8 +75,9 @@ class GitOps(Protocol):
         """The commit that a branch or revision names."""
         ...
 
-    def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:
-        """Files that differ from the last commit or are not in it, of those that match (git's glob pathspecs)."""
+    def uncommitted(self, patterns: Sequence[str], *, branch: str | None = None) -> Sequence[str]:
+        """Files that differ from the last commit or are not in it, of those that match (git's glob pathspecs): in the
+        working tree that has `branch` checked out, and in this one when none has."""
         ...
 
     def changed_between(self, old: str, new: str) -> Sequence[str]:

@@ -87,7 +87,10 @@ def _review_errors(wp_id: str, review_file: ReviewFile) -> Iterator[str]:
 def _verdict_warnings(board: Board, wp_id: str, review_file: ReviewFile) -> Iterator[str]:
     state = board.state_of(wp_id)
     if state.lane in ("approved", "done") and state.is_rejected:
-        yield f"{wp_id} is {state.lane}, and its last review rejected it: move it --to in_review and review it anew"
+        how = "--approval-ref REF" if state.lane == "approved" else "--force --agent NAME --note WHY"
+        yield (
+            f"{wp_id} is {state.lane}, and its last review rejected it: move it --to in_review {how} and review it anew"
+        )
     if state.review is not None and state.review.cycle is not None and review_file == "none":
         yield f"{cycle_name(state.review.cycle)} of {wp_id} is gone: take it from the last commit that had it"
 

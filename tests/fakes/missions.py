@@ -118,12 +118,14 @@ class FakeRouter:
 @dataclass
 class FakeGit:
     """`ports.GitOps` that answers what it was given. `commits`: by branch or revision. `changed`: by (old, new).
-    `ancestors`: pairs (commit, of), as the question is asked. `times`: of branches' newest commits."""
+    `ancestors`: pairs (commit, of), as the question is asked. `dirty_elsewhere`: by branch, in other
+    working trees that have it checked out. `times`: of branches' newest commits."""
 
     top: str = "/repository"
     checked_out: str | None = "main"
     commits: dict[str, str] = field(default_factory=dict)
     dirty: Sequence[str] = ()
+    dirty_elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
     changed: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     ancestors: frozenset[tuple[str, str]] = frozenset()
     times: Mapping[str, str] = field(default_factory=dict)
@@ -138,9 +140,10 @@ class FakeGit:
     def commit_of(self, name: str) -> str | None:
         return self.commits.get(name)
 
-    def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:
+    def uncommitted(self, patterns: Sequence[str], *, branch: str | None = None) -> Sequence[str]:
         matched = [_glob(pattern) for pattern in patterns]
-        return sorted(path for path in self.dirty if any(one.fullmatch(path) for one in matched))
+        dirty = self.dirty if branch is None else self.dirty_elsewhere.get(branch, self.dirty)
+        return sorted(path for path in dirty if any(one.fullmatch(path) for one in matched))
 
     def changed_between(self, old: str, new: str) -> Sequence[str]:
         return sorted(self.changed.get((old, new), ()))

@@ -192,6 +192,30 @@ def nameless(folder: Path) -> None:
     Repository(folder).git("config", "--unset", "user.name")
 
 
+def without_branch(name: str) -> Callable[[Path], None]:
+    """The branch is not in this repository; `aside` is checked out."""
+
+    def make(folder: Path) -> None:
+        board(folder)
+        Repository(folder).git("checkout", "-q", "-b", "aside")
+        Repository(folder).git("branch", "-q", "-D", name)
+
+    return make
+
+
+def rebased(folder: Path) -> None:
+    """The commit that all work began from is one that this repository does not have."""
+    board(folder)
+    base = Repository(folder).git("rev-parse", "merged").strip()
+    (folder / LOG).write_text((folder / LOG).read_text().replace(f'"base":"{base}"', f'"base":"{"f" * 40}"'))
+
+
+def unborn(folder: Path) -> None:
+    """What is checked out has no commit yet."""
+    board(folder)
+    Repository(folder).git("checkout", "-q", "--orphan", "anew")
+
+
 def broken_log(folder: Path) -> None:
     """Its second line is cut short, as by an editor."""
     board(folder)
@@ -211,6 +235,15 @@ def _without(folder: Path, *paths: str) -> None:
         (folder / MISSION / path).unlink()
 
 
+def _claimed_twice(*after: str) -> str:
+    """Two branches claimed WP01 and were merged; the lanes it went through `after` that."""
+    log = Log()
+    log.walk("WP01", "planned", "claimed")
+    log.add("WP01", "planned", "claimed", "rob")
+    log.walk("WP01", *after)
+    return log.text()
+
+
 def _with_sections(*packages: Wp) -> Callable[[Path], None]:
     return lambda folder: fresh(folder, **{"tasks.md": tasks(packages)})
 
@@ -226,6 +259,11 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "protected": lambda folder: board(folder, **_PROTECTED),
     "detached": detached,
     "nameless": nameless,
+    "no-target": without_branch("main"),
+    "work-branch-deleted": without_branch("work"),
+    "merged-branch-deleted": without_branch("merged"),
+    "rebased": rebased,
+    "unborn": unborn,
     "coordination": coordination,
     "coordination-protected": lambda folder: coordination(folder, **_PROTECTED),
     "future": lambda folder: board(folder, FAR_DAY),
@@ -238,6 +276,11 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "doing": doing,
     "broken-meta": lambda folder: fresh(folder, **{"meta.json": meta(topolgy="single")}),
     "broken-front": _with_front(0, "requirement_refs: [FR-1]", "owner: ann"),
+    "owned-outside": _with_front(0, "requirement_refs: [FR-1]", "owned_files: [../secrets]"),
+    "claimed-twice": lambda folder: fresh(folder, **{"status.events.jsonl": _claimed_twice()}),
+    "claimed-twice-settled": lambda folder: fresh(
+        folder, **{"status.events.jsonl": _claimed_twice("claimed", "in_progress")}
+    ),
     "broken-tasks": lambda folder: fresh(folder, **{"tasks.md": tasks((FRESH[0], FRESH[0]))}),
     "no-tasks": lambda folder: _without(folder, "tasks.md"),
     "no-spec": lambda folder: _without(folder, "spec.md"),

@@ -52,12 +52,13 @@ class GitCli:
         """A branch comes before a tag of the same name."""
         return self._commits([name])[0]
 
-    def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:
+    def uncommitted(self, patterns: Sequence[str], *, branch: str | None = None) -> Sequence[str]:
         """Ignored files are none. Raises MissionError `GitFailed` for a pattern that git does not take."""
         if not patterns:
             return ()
         options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none")
-        asked = self.process.run("status", *options, "--", *(f":(glob){one}" for one in patterns), glob=True)
+        process = self.process if branch is None else self._process_at(branch)
+        asked = process.run("status", *options, "--", *(f":(glob){one}" for one in patterns), glob=True)
         return sorted(line[3:] for line in split_names(asked.stdout))
 
     def changed_between(self, old: str, new: str) -> Sequence[str]:
@@ -88,6 +89,13 @@ class GitCli:
         except MissionError as error:
             raise MissionError("BranchNotMade", f"the branch {name} cannot be made: {error}") from None
         return commit
+
+    def _process_at(self, branch: str) -> GitProcess:
+        """In the working tree where the branch is checked out; one that was deleted is still listed, and is none."""
+        folder = self.process.text("for-each-ref", "--format=%(worktreepath)", f"{HEADS}{branch}")
+        if os.path.isdir(folder) and not os.path.samefile(folder, self.places.root):
+            return type(self)(folder).process
+        return self.process
 
     @cached_property
     def _times(self) -> Mapping[str, str]:

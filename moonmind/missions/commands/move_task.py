@@ -57,7 +57,7 @@ def _do_move_task(
     with here.router.exclusive():
         board = read_board(here.reader, session.meta)
         package = find_package(board, task_id)
-        facts = gather_facts(board, package, here, feedback=feedback, auto_commit=auto_commit)
+        facts = gather_facts(board, package, here, request, feedback=feedback, auto_commit=auto_commit)
         move = transition.decide_move(request, facts)
         if isinstance(move, Refusal):
             raise RefusedError(move)

@@ -37,3 +37,13 @@ class FrontMatter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     assignee: Line | None = None
     shell_pid: str | None = None
     history: list[HistoryEntry] = []
+
+    def __post_init__(self) -> None:
+        """git refuses to look there, and nobody else would see that. Raises ValueError, with the key as msgspec has
+        it."""
+        for pattern in self.owned_files:
+            if pattern.startswith("/") or ".." in pattern.split("/"):
+                raise ValueError(
+                    f"`{pattern}` may lie outside of the repository: write it as seen from its top folder, without a "
+                    "leading `/` and without `..` - at `$.owned_files`"
+                )

@@ -55,7 +55,8 @@ def _base(case: MoveCase) -> str | None:
 def _review_ref(case: MoveCase, step: Step) -> str | None:
     if case.has_feedback:
         return cycle_name(case.facts.next_cycle)
-    judged = case.is_rejection or step[1] in ("approved", "done")
+    taken_back = step[0] == "approved" and case.is_rewind
+    judged = case.is_rejection or taken_back or step[1] in ("approved", "done")
     return case.request.approval_ref if judged else None
 
 

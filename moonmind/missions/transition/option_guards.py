@@ -1,9 +1,14 @@
-"""Options that do not go together."""
+"""Options that do not go together, or that nothing would be made of."""
 
 from __future__ import annotations
 
 from moonmind.missions.errors import Refusal
-from moonmind.missions.transition.move_case import MoveCase, refuse
+from moonmind.missions.transition.move_case import MoveCase, refuse, take_over
+
+_KEPT = (
+    "moonmind tasks add-history {wp} --note TEXT keeps a note, moonmind tasks map-requirements --wp {wp} "
+    "--tracker-ref REF a reference, the front matter of its file the rest"
+)
 
 
 def self_review_flags(case: MoveCase) -> Refusal | None:
@@ -35,3 +40,26 @@ def feedback_is_used(case: MoveCase) -> Refusal | None:
             "would be lost: leave --review-feedback-file out, or move it --to planned",
         )
     return None
+
+
+def nothing_is_lost(case: MoveCase) -> Refusal | None:
+    """Of a move to where the package is: nothing is written, so nothing may have been said."""
+    asked = case.request
+    given = {
+        "--assignee": asked.assignee,
+        "--shell-pid": asked.shell_pid,
+        "--note": asked.note,
+        "--approval-ref": asked.approval_ref,
+        "--reviewer": asked.reviewer,
+        "--intended-reviewer": asked.intended_reviewer,
+        "--reviewer-failure-reason": asked.reviewer_failure_reason,
+        "--done-override-reason": asked.done_override_reason,
+        "--tracker-ref": asked.tracker_refs,
+    }
+    lost = [option for option, value in given.items() if value]
+    if not lost:
+        return None
+    keeps = f"{_KEPT.format(wp=asked.wp_id)}. Or leave them out"
+    instead = f"to take it over: {take_over(case)}" if asked.force and case.is_anothers else keeps
+    message = f"{asked.wp_id} is {case.lane} already, and {', '.join(lost)} would be lost: {instead}"
+    return refuse("OptionsNotUsed", message, options=lost)

@@ -87,17 +87,20 @@ def _review_result(case: MoveCase) -> Refusal | None:
 
 def _review_reference(case: MoveCase) -> Refusal | None:
     if not (case.request.approval_ref or case.has_feedback):
+        feedback = "what takes that back, with --review-feedback-file, or " if case.is_rejection else ""
         return refuse(
             "ReviewReferenceRequired",
-            f"{case.request.wp_id} is approved: say what takes that back, with --review-feedback-file, or which "
-            "approval it was, with --approval-ref",
+            f"{case.request.wp_id} is approved: say {feedback}which approval it was, with --approval-ref",
         )
     return None
 
 
 def _rewind(case: MoveCase) -> Refusal | None:
+    """What is approved goes back to be reviewed as the table lets it go back at all: by a reference."""
     if case.is_rejection:
         return _review_result(case)
+    if case.lane == "approved":
+        return _review_reference(case)
     return _reason(case) if case.request.to == "planned" else None
 
 

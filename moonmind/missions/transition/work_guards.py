@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from moonmind.missions.errors import Refusal
-from moonmind.missions.transition.move_case import APPROVING, HANDED_OVER, REVIEWED, MoveCase, refuse
+from moonmind.missions.transition.move_case import APPROVING, HANDED_OVER, REVIEWED, MoveCase, refuse, take_over
 
 _SHOWN = 5
 """Names in a message; the JSON document has them all."""
+
+_OVERRIDE = ", or say with --done-override-reason why it is done all the same"
 
 
 def lost_options(case: MoveCase) -> Refusal | None:
@@ -38,14 +40,16 @@ def protected_branch(case: MoveCase) -> Refusal | None:
 
 
 def another_holder(case: MoveCase) -> Refusal | None:
-    """Reviewers judge what others hold; whoever has no name yet is refused for that, later."""
-    holder = case.facts.state.holder
-    judges = case.lane in REVIEWED or ("in_progress", "approved") in case.steps
-    if holder and case.actor and case.actor != holder and not judges:
+    """Reviewers judge what others hold, and do not become its holder by that; whoever has no name yet is refused for
+    that, later."""
+    judges = case.lane in REVIEWED and case.request.to != "claimed"
+    if case.is_anothers and not (judges or ("in_progress", "approved") in case.steps):
+        holder = case.facts.state.holder
+        reject = "reject it --to in_progress with --review-feedback-file, " if case.lane in REVIEWED else ""
         return refuse(
             "HeldByAnother",
-            f"{holder} holds {case.request.wp_id} and you are {case.actor}: ask them, or take it over with --force, "
-            "--agent and --note",
+            f"{holder} holds {case.request.wp_id} and you are {case.actor}: ask them, {reject}or take it over: "
+            f"{take_over(case)}",
             holder=holder,
         )
     return None
@@ -70,6 +74,8 @@ def review_currency(case: MoveCase) -> Refusal | None:
     work, wp_id = case.facts.workspace, case.request.wp_id
     if case.facts.execution_mode == "planning_artifact" or not any(step in HANDED_OVER for step in case.steps):
         return None
+    if work.missing:
+        return _branch_missing(case, "")
     if work.uncommitted:
         message = (
             f"these files of {wp_id} have changes that are not committed: {_shown(work.uncommitted)}. git commit them"
@@ -86,15 +92,29 @@ def review_currency(case: MoveCase) -> Refusal | None:
 
 def not_merged(case: MoveCase) -> Refusal | None:
     """A planning artifact is exempt: it lies where it is read."""
-    code = case.facts.execution_mode == "code_change"
-    settled = case.facts.workspace.is_merged or case.request.done_override_reason
-    if case.request.to == "done" and case.steps and code and not settled:
-        return refuse(
-            "NotMerged",
-            f"the work of {case.request.wp_id} is not in the target branch: merge {_branch(case)} first, or say "
-            "with --done-override-reason why it is done all the same",
+    work, wp_id = case.facts.workspace, case.request.wp_id
+    settled = work.is_merged or case.request.done_override_reason
+    if case.request.to != "done" or not case.steps or case.facts.execution_mode == "planning_artifact" or settled:
+        return None
+    if work.missing:
+        return _branch_missing(case, _OVERRIDE)
+    if work.is_as_logged:
+        branch = _branch(case)
+        message = (
+            f"{work.head}, which was handed over of {wp_id}, is not in the target branch, and there is no branch "
+            f"{branch} here: git fetch origin {branch}:{branch} and merge it{_OVERRIDE}"
         )
-    return None
+        return refuse("NotMerged", message)
+    message = f"the work of {wp_id} is not in the target branch: merge {_branch(case)} first{_OVERRIDE}"
+    return refuse("NotMerged", message)
+
+
+def _branch_missing(case: MoveCase, otherwise: str) -> Refusal:
+    """Nothing is skipped because it cannot be told."""
+    missing = case.facts.workspace.missing
+    fetch = " ".join(f"{name}:{name}" for name in missing)
+    message = f"there is no branch {' and no branch '.join(missing)} here: git fetch origin {fetch}{otherwise}"
+    return refuse("BranchMissing", message, branches=list(missing))
 
 
 def _branch(case: MoveCase) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +23,7 @@ AT = "2026-11-21T09:30:00.000000Z"
 @dataclass(frozen=True)
 class History:
     """`main` has a file that `work` has not, and `work` has two that `main` has not. `work` is checked out, with one
-    file changed and one that is new."""
+    file changed and one that is new; another working tree has `other`, with a new file."""
 
     git: GitOps
     root: str
@@ -39,6 +40,9 @@ def real_history(root: Path) -> History:
     repository.git("checkout", "--quiet", "work")
     repository.write("src/a.py", b"changed\n")
     repository.write("docs/deep/ä new.md", b"new\n")
+    elsewhere = root.with_name(f"{root.name}-other")
+    repository.git("worktree", "add", "--quiet", "-b", "other", str(elsewhere), "main")
+    (elsewhere / "src/c.py").write_bytes(b"c\n")
     return History(GitCli(root), str(root), main, work)
 
 
@@ -49,6 +53,7 @@ def fake_history() -> History:
         checked_out="work",
         commits={"main": main, "work": work, "HEAD": work},
         dirty=["src/a.py", "docs/deep/ä new.md"],
+        dirty_elsewhere={"other": ["src/c.py"]},
         changed=changed,
         ancestors=frozenset({("work~1", "main")}),
         times={"main": AT, "work": AT},
@@ -87,6 +92,14 @@ def test_files_that_are_not_committed_are_found_by_pattern(
     history: History, patterns: list[str], files: list[str]
 ) -> None:
     assert list(history.git.uncommitted(patterns)) == files
+
+
+@pytest.mark.parametrize(
+    ("branch", "files"),
+    [("other", ["src/c.py"]), ("work", ["src/a.py"]), ("main", ["src/a.py"]), ("none", ["src/a.py"])],
+)
+def test_they_are_looked_for_where_the_branch_is_checked_out(history: History, branch: str, files: list[str]) -> None:
+    assert list(history.git.uncommitted(["src/*.py"], branch=branch)) == files
 
 
 def test_changes_are_those_of_one_side_only(history: History) -> None:
@@ -185,6 +198,14 @@ def test_a_hook_of_another_repository_does_not_lead_us_there(tmp_path: Path, mon
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "theirs/.git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "theirs/.git/index"))
     assert GitCli(tmp_path / "ours").commit_of("HEAD") == commit
+
+
+def test_a_working_tree_that_was_deleted_is_none(tmp_path: Path) -> None:
+    repository = make_repository(tmp_path / "project")
+    repository.git("worktree", "add", "--quiet", "-b", "work", str(tmp_path / "tree"))
+    shutil.rmtree(tmp_path / "tree")
+    repository.write("a.py", b"")
+    assert list(GitCli(repository.root).uncommitted(["*.py"], branch="work")) == ["a.py"]
 
 
 def test_reading_does_not_write(tmp_path: Path) -> None:

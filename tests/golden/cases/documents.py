@@ -20,6 +20,7 @@ _REFUSED = ("no-tasks", "no-spec", "no-file", "no-section", "cycle", "unknown-de
 
 FINALIZE = (
     _finalize("fresh", "fresh"),
+    _finalize("owned-outside", "owned-outside", "--validate-only", code=1),
     _finalize("fresh-validated", "fresh", "--validate-only", shows=("validate_only",), unlike="fresh"),
     _finalize("finalized", "finalized"),
     _finalize("finalized-validated", "finalized", "--validate-only"),

@@ -76,6 +76,11 @@ def test_line_ends_and_a_byte_order_mark_do_not_matter(before: bytes, newline: b
     assert parse(before + FULL.replace(b"\n", newline)) == parse(FULL)
 
 
+@pytest.mark.parametrize("pattern", ["src/a..b.py", "...", ".", "**/*.py", "src/ü/"])
+def test_dots_in_names_of_owned_files_are_no_way_out(pattern: str) -> None:
+    assert parse_front_matter(HEAD + f"owned_files: ['{pattern}']\n---\n".encode(), "x").owned_files == [pattern]
+
+
 def test_a_key_without_a_value_counts_as_left_out() -> None:
     assert parse(HEAD + b"tracker_refs:\nagent: ~\n---\n") == parse(PLAIN)
 
@@ -89,6 +94,9 @@ def test_a_key_without_a_value_counts_as_left_out() -> None:
         (b"history:\n- {at: x, why: n}\n", 4, "`why`"),
         (b"execution_mode: magic\n", 4, "execution_mode"),
         (b"owned_files: src\n", 4, "Expected `array`, got `str` - at `$.owned_files`"),
+        (b"agent: a\nowned_files: [src/a, ../x]\n", 5, "`../x` may lie outside of the repository"),
+        (b"owned_files: [src/../../x]\n", 4, "without `..` - at `$.owned_files`"),
+        (b"owned_files: [/etc/hosts]\n", 4, "`/etc/hosts` may lie outside of the repository"),
         (b"agent: 5\n", 4, "`5` is no text (int): quote it"),
         (b"agent: yes\n", 4, "`yes` is no text (bool): quote it"),
         (b"agent: &who claude\nassignee: *who\n", 5, "an alias"),
@@ -201,7 +209,7 @@ changes = st.fixed_dictionaries(
         "title": texts,
         "dependencies": ids,
         "agent": st.none() | texts,
-        "owned_files": st.lists(texts, max_size=4),
+        "owned_files": st.lists(texts.map("src/{}".format).filter(lambda one: ".." not in one), max_size=4),
         "shell_pid": st.integers(0, 99999).map(str),
         "history": entries,
     },

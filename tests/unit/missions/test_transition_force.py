@@ -20,7 +20,7 @@ def test_force_needs_who_and_why(missing: str) -> None:
 @pytest.mark.parametrize("to", LANES)
 def test_by_force_what_is_over_goes_anywhere_and_the_event_says_so(lane: Lane, to: Lane) -> None:
     if lane == to:
-        assert arm(lane, to, **BY_FORCE) == "unchanged"
+        assert arm(lane, to, **BY_FORCE) == "OptionsNotUsed"
         return
     hop = only_hop(lane, to, **BY_FORCE)
     assert (hop.from_lane, hop.to_lane, hop.force, hop.reason) == (lane, to, True, "the lead said so")
@@ -45,6 +45,7 @@ PASSED: list[dict[str, Any]] = [
     {"work": {"behind": ["b.py"]}},
     {"work": {"has_commits_beyond": False}},
     {"work": {"is_merged": False}},
+    {"work": {"missing": ["main"]}},
     {"work": {"branch": None, "head": None}},
 ]
 

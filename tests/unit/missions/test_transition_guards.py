@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from moonmind.missions.lanes import LANES, Lane
-from tests.support.moves import BY_FORCE, BY_ONESELF, REJECTED, WITH_FEEDBACK, arm, move, refusal
+from tests.support.moves import BY_FORCE, BY_ONESELF, HEAD, REJECTED, WITH_FEEDBACK, arm, move, only_hop, refusal
 
 LAST_FIRST: list[tuple[str, dict[str, Any]]] = [
     ("NotMerged", {"work": {"is_merged": False}}),
     ("NothingCommitted", {"work": {"has_commits_beyond": False}}),
     ("BranchBehind", {"work": {"behind": ["b.py"]}}),
     ("UncommittedChanges", {"work": {"uncommitted": ["a.py"]}}),
+    ("BranchMissing", {"work": {"missing": ["main"]}}),
     ("SubtasksOpen", {"facts": {"open_subtasks": ["T001"]}}),
     ("FeedbackFileMissing", {"facts": {"feedback": "missing"}}),
     ("RejectedVerdict", {"state": REJECTED}),
@@ -72,6 +73,27 @@ def test_rejecting_ones_own_work_needs_no_flags() -> None:
 def test_feedback_for_what_rejects_nothing_is_not_dropped_in_silence() -> None:
     assert arm("in_review", "approved", reviewer="rob", facts=WITH_FEEDBACK) == "FeedbackNotUsed"
     assert arm("planned", "planned", facts=WITH_FEEDBACK) == "FeedbackNotUsed"
+
+
+@pytest.mark.parametrize("lane", ["in_progress", "blocked", "for_review", "in_review", "approved"])
+def test_how_it_is_taken_over_is_told_and_works(lane: Lane) -> None:
+    command = "moonmind tasks move-task WP01 --to claimed --force --agent 'bob the lead' --note WHY"
+    assert refusal(lane, "claimed", agent="bob the lead").message.endswith(f"take it over: {command}")
+    assert only_hop(lane, "claimed", agent="bob", force=True, note="WHY").actor == "bob"
+
+
+def test_what_is_claimed_is_taken_over_in_two_moves() -> None:
+    call = "moonmind tasks move-task WP01 --to"
+    told = f"take it over: {call} planned --force --agent bob --note WHY, then {call} claimed --agent bob"
+    assert refusal("claimed", "in_progress", agent="bob").message.endswith(told)
+    assert only_hop("claimed", "planned", agent="bob", force=True, note="WHY").to_lane == "planned"
+
+
+def test_who_forces_a_package_to_where_it_is_is_told_how_to_take_it_over() -> None:
+    answer = refusal("in_progress", "in_progress", agent="bob", force=True, note="ann is ill")
+    assert answer.code == "OptionsNotUsed"
+    assert "to take it over: moonmind tasks move-task WP01 --to claimed --force --agent bob" in answer.message
+    assert "take it over" not in refusal("in_progress", "in_progress", **BY_FORCE).message
 
 
 @pytest.mark.parametrize("lane", ["claimed", "in_progress", "blocked"])
@@ -179,6 +201,27 @@ def test_a_branch_that_is_gone_is_done_with_a_reason() -> None:
     assert arm("approved", "done", work={**gone, "is_merged": True}) == "CommitRequired"
 
 
+def test_of_a_branch_that_is_gone_the_commit_that_was_handed_over_is_named() -> None:
+    answer = refusal("approved", "done", work={"is_merged": False, "is_as_logged": True})
+    assert answer.code == "NotMerged"
+    assert answer.message.startswith(f"{HEAD}, which was handed over of WP01, is not in the target branch")
+    assert "git fetch origin 007-work:007-work" in answer.message
+    assert arm("approved", "done", work={"is_as_logged": True}) == "completion"
+
+
+@pytest.mark.parametrize(("lane", "to"), [("in_progress", "for_review"), ("approved", "done")])
+def test_branches_that_are_not_here_are_named_with_the_command_that_brings_them(lane: Lane, to: Lane) -> None:
+    answer = refusal(lane, to, work={"missing": ["main", "007-work"], "is_merged": False})
+    assert (answer.code, answer.details) == ("BranchMissing", {"branches": ["main", "007-work"]})
+    assert "no branch main and no branch 007-work here" in answer.message
+    assert "git fetch origin main:main 007-work:007-work" in answer.message
+
+
+def test_without_a_branch_that_is_done_with_a_reason() -> None:
+    absent = {"missing": ["main"], "is_merged": False}
+    assert arm("approved", "done", work=absent, done_override_reason="merged elsewhere") == "done_unmerged"
+
+
 def test_head_is_named_where_no_branch_is() -> None:
     work = {"branch": None, "is_merged": False}
     assert "merge HEAD first" in refusal("approved", "done", work=work).message
@@ -188,6 +231,30 @@ def test_head_is_named_where_no_branch_is() -> None:
 def test_a_package_that_is_there_already_stays_as_it_is(lane: Lane) -> None:
     answer = move(lane, lane, agent="bob", facts={"policy": "refuse", "actor_default": None})
     assert (answer.name, answer.hops, answer.fields) == ("unchanged", (), {})
+
+
+SAID: dict[str, Any] = {
+    "assignee": "bob",
+    "shell_pid": "17",
+    "note": "hallo",
+    "approval_ref": "PR 7",
+    "reviewer": "rob",
+    "done_override_reason": "by mail",
+    "tracker_refs": ["#1"],
+}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_what_is_said_of_a_package_that_is_there_already_is_not_dropped_in_silence(name: str) -> None:
+    answer = refusal("claimed", "claimed", **{name: SAID[name]})
+    option = "--tracker-ref" if name == "tracker_refs" else f"--{name.replace('_', '-')}"
+    assert (answer.code, answer.details) == ("OptionsNotUsed", {"options": [option]})
+    assert f"WP01 is claimed already, and {option} would be lost" in answer.message
+
+
+def test_nor_is_who_should_have_reviewed_it() -> None:
+    answer = refusal("approved", "approved", **BY_ONESELF)
+    assert answer.details == {"options": ["--intended-reviewer", "--reviewer-failure-reason"]}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ THIRD = {**WITH_FEEDBACK, "next_cycle": 3}
 
 
 @pytest.mark.parametrize("lane", ["for_review", "in_review", "approved"])
-@pytest.mark.parametrize("to", ["planned", "in_progress"])
+@pytest.mark.parametrize("to", ["planned", "claimed", "in_progress"])
 def test_a_rejection_names_the_reviewer_the_cycle_and_its_file(lane: Lane, to: Lane) -> None:
     hop = only_hop(lane, to, reviewer="rob", facts=THIRD)
     assert hop.review_result == ReviewResult(verdict="rejected", reviewer="rob", cycle=3)

@@ -164,6 +164,29 @@ def test_a_move_follows_the_table_or_is_forced() -> None:
     assert validity(*way("planned", "for_review", force=True)).valid
 
 
+def test_two_who_claimed_it_at_once_are_settled_by_a_later_move() -> None:
+    both = [event(1, "planned", "claimed"), event(2, "planned", "claimed", actor="bob")]
+    assert "bob moved WP01 from planned to claimed, but it was claimed: see" in only_error(*both)
+    assert "but it was claimed; a later move settled it" in only_warning(*both, event(3, "claimed", "in_progress"))
+
+
+def test_a_later_move_that_disagrees_too_settles_nothing() -> None:
+    moves = [event(1, "planned", "claimed"), event(2, "planned", "claimed"), event(3, "planned", "claimed")]
+    assert len(validity(*moves).errors) == 2
+
+
+def test_how_a_package_began_is_settled_by_a_later_move() -> None:
+    moves = [event(1, "claimed", "in_progress"), event(2, "in_progress", "planned")]
+    assert "but every package begins planned; a later move settled it" in only_warning(*moves)
+
+
+def test_a_move_that_the_lanes_do_not_allow_is_settled_by_force_or_by_a_move_back() -> None:
+    there = event(1, "planned", "in_progress")
+    assert "which the lanes do not allow" in only_error(there, event(2, "in_progress", "blocked"))
+    for settling in (event(2, "in_progress", "planned"), event(2, "in_progress", "blocked", force=True)):
+        assert "nobody forced; a later move settled it" in only_warning(there, settling)
+
+
 def test_an_event_of_another_mission_has_no_place_in_the_log() -> None:
     stray = event(1, "planned", "claimed", mission_id=make_ulid(9, 9), mission_slug="008-day-shift")
     assert "is of mission 008-day-shift: remove the line" in only_error(stray)

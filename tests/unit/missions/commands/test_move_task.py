@@ -19,7 +19,7 @@ from moonmind.missions.moves import Hop, Move, MoveFacts, MoveRequest
 from moonmind.missions.ports import Edit
 from moonmind.missions.reducer import reduce_events
 from moonmind.missions.snapshot import encode_snapshot
-from tests.fakes.missions import FakeRouter
+from tests.fakes.missions import FakeGit, FakeRouter
 from tests.unit.missions.commands.desk import (
     MAIN,
     MISSION_ID,
@@ -146,7 +146,7 @@ def test_without_a_rejection_there_is_no_word_of_feedback() -> None:
 
 def test_a_package_that_is_there_already_stays_as_it_is() -> None:
     desk = Desk(*walk("planned", "claimed"))
-    move(desk, "claimed", agent="ann", note="again")
+    move(desk, "claimed", agent="ann")
     assert desk.files == desk.before
     assert not desk.commits
     assert (desk.document["result"], desk.document["event_id"], desk.document["to_lane"]) == (
@@ -278,41 +278,97 @@ def test_of_one_in_progress_it_is_the_branch_where_it_was_begun(monkeypatch: pyt
 
 def test_planning_files_are_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(*begun())
+    desk.git.commits["c" * 40] = "c" * 40
     desk.git.changed = {("c" * 40, WORK): ["specs/007-night-shift/plan.md"], (WORK, MAIN): ["specs/x.md", "src/new.py"]}
-    work = facts(monkeypatch, desk).workspace
+    work = facts(monkeypatch, desk, to="for_review").workspace
     assert not work.has_commits_beyond
     assert work.behind == ["src/new.py"]
+
+
+@pytest.mark.parametrize(("changed", "told"), [(["src/work.py"], True), ([], False)])
+def test_where_its_base_is_not_known_any_more_the_work_is_what_the_target_has_not(
+    monkeypatch: pytest.MonkeyPatch, changed: list[str], told: bool
+) -> None:
+    desk = Desk(*begun())
+    desk.git.changed = {(MAIN, WORK): changed, ("c" * 40, WORK): ["never", "asked"]}
+    assert facts(monkeypatch, desk, to="for_review").workspace.has_commits_beyond is told
 
 
 def test_work_is_merged_when_the_target_branch_contains_it(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk(*begun())
     desk.git.ancestors = frozenset({(WORK, MAIN)})
-    assert facts(monkeypatch, desk).workspace.is_merged
+    assert facts(monkeypatch, desk, to="done").workspace.is_merged
 
 
-def test_a_branch_that_is_gone_has_no_head(monkeypatch: pytest.MonkeyPatch) -> None:
-    work = facts(monkeypatch, Desk(*begun(branch="gone"))).workspace
-    assert (work.branch, work.head, work.has_commits_beyond, work.is_merged) == ("gone", None, True, False)
+def handed_over(branch: str = "gone", commit: str = WORK) -> list[Any]:
+    over = event(2, "in_progress", "for_review", evidence=Evidence(commit=commit))
+    return [*begun(branch), over, event(3, "for_review", "in_review"), event(4, "in_review", "approved")]
 
 
-def test_without_the_target_branch_nothing_is_behind_and_nothing_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_branch_that_is_gone_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = facts(monkeypatch, Desk(*begun(branch="gone")), to="for_review").workspace
+    assert (work.branch, work.head, work.missing, work.is_merged) == ("gone", None, ("gone",), False)
+
+
+def test_once_its_branch_is_gone_the_log_says_what_was_merged(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(*handed_over(), branch="main")
+    desk.git.commits[WORK] = WORK
+    desk.git.ancestors = frozenset({(WORK, MAIN)})
+    work = facts(monkeypatch, desk, to="done").workspace
+    assert (work.head, work.is_as_logged, work.is_merged, work.missing) == (WORK, True, True, ())
+
+
+def test_a_commit_that_is_not_here_either_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = facts(monkeypatch, Desk(*handed_over()), to="done").workspace
+    assert (work.head, work.is_as_logged, work.missing) == (None, False, ("gone",))
+
+
+@pytest.mark.parametrize("to", ["for_review", "done"])
+def test_without_the_target_branch_that_is_told(monkeypatch: pytest.MonkeyPatch, to: Lane) -> None:
     desk = Desk()
     del desk.git.commits["main"]
-    work = facts(monkeypatch, desk).workspace
-    assert (work.behind, work.has_commits_beyond, work.is_merged) == ((), True, False)
+    work = facts(monkeypatch, desk, to=to).workspace
+    assert (work.missing, work.is_merged) == (("main",), False)
+
+
+def test_a_branch_that_is_checked_out_is_here_before_its_first_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(branch="begun")
+    work = facts(monkeypatch, desk, to="for_review").workspace
+    assert (work.branch, work.head, work.missing) == ("begun", None, ())
+
+
+def test_other_moves_ask_nothing_of_branches_and_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unasked(FakeGit):
+        def _fail(self, *_: Any, **__: Any) -> Any:
+            raise AssertionError("git was asked")
+
+        uncommitted = changed_between = is_ancestor = _fail
+
+    desk = Desk(*begun(), files={PARSER: OWNED})
+    desk.git = Unasked(checked_out="work", commits={"work": WORK})
+    work = facts(monkeypatch, desk, to="blocked").workspace
+    assert (work.branch, work.head, work.missing) == ("work", WORK, ())
+
+
+OWNED = PACKAGES[PARSER].replace("# as agreed", "\nowned_files: ['src/*.py']")
 
 
 def test_owned_files_that_are_not_committed_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    owned = PACKAGES[PARSER].replace("# as agreed", "\nowned_files: ['src/*.py']")
-    desk = Desk(files={PARSER: owned})
+    desk = Desk(files={PARSER: OWNED})
     desk.git.dirty = ["src/a.py", "docs/b.md"]
-    assert facts(monkeypatch, desk).workspace.uncommitted == ["src/a.py"]
+    assert facts(monkeypatch, desk, to="for_review").workspace.uncommitted == ["src/a.py"]
+
+
+def test_they_are_looked_for_where_the_work_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(*begun(), branch="main", files={PARSER: OWNED})
+    desk.git.dirty, desk.git.dirty_elsewhere = ["src/a.py"], {"work": ["src/b.py"]}
+    assert facts(monkeypatch, desk, to="for_review").workspace.uncommitted == ["src/b.py"]
 
 
 def test_a_package_that_owns_nothing_has_nothing_uncommitted(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = Desk()
     desk.git.dirty = ["src/a.py"]
-    assert facts(monkeypatch, desk).workspace.uncommitted == ()
+    assert facts(monkeypatch, desk, to="for_review").workspace.uncommitted == ()
 
 
 def test_open_subtasks_are_those_that_the_log_does_not_call_done(monkeypatch: pytest.MonkeyPatch) -> None:
