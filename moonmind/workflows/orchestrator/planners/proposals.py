@@ -17,15 +17,16 @@ from packaging.utils import canonicalize_name
 from moonmind.schemas.workflow_models import Edit, Finding, GeneratedBy
 from moonmind.workflows.orchestrator.edits import EditRefusedError, apply_edits
 from moonmind.workflows.orchestrator.planners import Planning, Project, Proposal
-from moonmind.workflows.orchestrator.planners.dockerfile import installed_manifests
 from moonmind.workflows.orchestrator.planners.foreign import Added, RefusedChangeError
 from moonmind.workflows.orchestrator.planners.foreign.dockerfile import added_to_dockerfile
+from moonmind.workflows.orchestrator.planners.foreign.kinds import Kinds, kinds_of
+from moonmind.workflows.orchestrator.planners.foreign.origins import refuse_confused
 from moonmind.workflows.orchestrator.planners.foreign.package_json import NPM_NAME, added_to_package_json, is_range
 from moonmind.workflows.orchestrator.planners.foreign.proofs import prove
 from moonmind.workflows.orchestrator.planners.foreign.pyproject import added_to_pyproject
 from moonmind.workflows.orchestrator.planners.foreign.requirements import added_requirements
-from moonmind.workflows.orchestrator.planners.foreign.steering import refuse_steering
-from moonmind.workflows.orchestrator.planners.foreign.texts import check_python, check_text
+from moonmind.workflows.orchestrator.planners.foreign.steering import refuse_backend, refuse_steering
+from moonmind.workflows.orchestrator.planners.foreign.texts import check_downloads, check_python, check_text
 from moonmind.workflows.orchestrator.policies import refuse_path
 
 MOST_EDITS = 20
@@ -126,6 +127,7 @@ def judge(
     _check_limits(edits)
     for edit in edits:
         _check_edit(edit, allow)
+    _check_backends(edits, planning.project)
     before = {edit.file: content for edit in edits if (content := planning.project.read(edit.file)) is not None}
     try:
         after = apply_edits(before, edits)
@@ -133,7 +135,9 @@ def judge(
         raise RefusedChangeError(str(error)) from None
     if not after:
         raise RefusedChangeError("the edits change nothing")
-    added = [one for path in sorted(after) for one in _compare(path, before.get(path), after[path], planning.project)]
+    kinds = kinds_of(planning.project)
+    added = [one for path in sorted(after) for one in _compare(path, before.get(path), after[path], kinds)]
+    _check_origins(added, {**planning.project.manifests, **before})
     proofs = {one.name: _prove(one, findings, planning) for one in added}
     return tuple(_with_proof(edit, proofs) for edit in edits)
 
@@ -153,6 +157,8 @@ def _size(edit: Edit) -> int:
 def _check_edit(edit: Edit, allow: Sequence[str]) -> None:
     if reason := refuse_path(edit.file, allow) or refuse_steering(edit.file):
         raise RefusedChangeError(reason)
+    if any("\ud800" <= char <= "\udfff" for char in (edit.old or "") + (edit.new or "")):
+        raise RefusedChangeError(f"{edit.file}: a text holds half of a character, which no file can hold")
     if edit.kind == "text_replace":
         if edit.name or edit.version:
             raise RefusedChangeError(f"{edit.file}: a text_replace has `old` and `new` alone")
@@ -164,6 +170,20 @@ def _check_edit(edit: Edit, allow: Sequence[str]) -> None:
         raise RefusedChangeError(f"{edit.file}: {name!r:.100} {version!r:.100} is no name and version of a package")
 
 
+def _check_backends(edits: Sequence[Edit], project: Project) -> None:
+    named = [path for path in project.files if path.rpartition("/")[2] == "pyproject.toml"]
+    pyprojects = {path: project.read(path) or b"" for path in named}
+    for edit in edits:
+        if reason := refuse_backend(edit.file, pyprojects):
+            raise RefusedChangeError(reason)
+
+
+def _check_origins(added: Sequence[Added], manifests: Mapping[str, bytes]) -> None:
+    for one in added:
+        if reason := refuse_confused(one, manifests):
+            raise RefusedChangeError(reason)
+
+
 def _is_named(kind: str, name: str, version: str) -> bool:
     if kind.startswith("requirement_"):
         return bool(_PYTHON_NAME.fullmatch(name)) and _is_specifier(version)
@@ -173,6 +193,8 @@ def _is_named(kind: str, name: str, version: str) -> bool:
 
 
 def _is_specifier(version: str) -> bool:
+    if version != version.strip() or not version.isprintable():
+        return False
     try:
         SpecifierSet(version)
     except InvalidSpecifier:
@@ -184,26 +206,20 @@ Comparison = Callable[[str, bytes | None, bytes], list[Added]]
 _BY_NAME: Mapping[str, Comparison] = {"pyproject.toml": added_to_pyproject, "package.json": added_to_package_json}
 
 
-def _compare(path: str, before: bytes | None, after: bytes, project: Project) -> list[Added]:
+def _compare(path: str, before: bytes | None, after: bytes, kinds: Kinds) -> list[Added]:
     """The packages that came to one file; a file that lists none must still be sound."""
     check_text(path, before, after)
     name = path.rpartition("/")[2]
     if name in _BY_NAME:
         return _BY_NAME[name](path, before, after)
-    if name.casefold().startswith(("dockerfile", "containerfile")) or name.casefold().endswith(".dockerfile"):
+    if kinds.is_dockerfile(path, before, after):
         return added_to_dockerfile(path, before, after)
-    if _is_installed(path, project):
+    if kinds.is_installed(path):
         return added_requirements(path, before, after)
+    check_downloads(path, before, after)
     if name.endswith((".py", ".pyw")):
         check_python(path, before, after)
     return []
-
-
-def _is_installed(path: str, project: Project) -> bool:
-    """Whether pip may be given the file, by its name or because a Dockerfile or the profile says so."""
-    texts = (text.decode("utf-8", "replace") for name, text in project.manifests.items() if "ockerfile" in name)
-    named = {one for text in texts for one in installed_manifests(text)} | {project.install}
-    return path in named or path.endswith((".txt", ".in", ".pip"))
 
 
 def _prove(added: Added, findings: Sequence[Finding], planning: Planning) -> str:

@@ -23,7 +23,8 @@ _NPM_FLAGS = frozenset({"--omit=dev", "--no-audit", "--no-fund", "--save", "--sa
 
 
 def installed(command: str) -> list[Package] | None:
-    """`apt-get install -y git` → [("system", "git", None)]; a command that tidies up installs nothing."""
+    """`apt-get install -y git` → [("system", "git", None)]; a command that tidies up installs nothing, npm without
+    names whatever package.json lists."""
     if command in _ALONE:
         return []
     words = command.split()
@@ -32,7 +33,8 @@ def installed(command: str) -> list[Package] | None:
     if len(words) < 2:
         return None
     reader = _READERS.get((words[0], words[1]))
-    return reader(words[2:]) if reader else None
+    found = reader(words[2:]) if reader else None
+    return None if words[0] == "npm" and not found else found
 
 
 def _reader(

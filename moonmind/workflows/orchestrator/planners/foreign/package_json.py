@@ -18,6 +18,9 @@ NPM_NAME = re.compile(r"(?:@[a-z0-9~-][a-z0-9._~-]{0,213}/)?[a-z0-9~-][a-z0-9._~
 _RANGE = re.compile(r"[0-9xX*^~<>=|.v +a-zA-Z-]{1,100}")
 _WORD = re.compile(r"[a-zA-Z]{2,}[^|]{0,100}")
 _PRERELEASE = re.compile(r"[0-9]-[a-zA-Z]")
+_ARCHIVES = (".tgz", ".tar", ".tar.gz")
+_NAMED = re.compile(r"(?:[a-zA-Z][\w-]{0,100})?", re.ASCII)
+"""A tag of the registry (`latest`), or any version."""
 
 
 def added_to_package_json(path: str, before: bytes | None, after: bytes) -> list[Added]:
@@ -33,8 +36,12 @@ def added_to_package_json(path: str, before: bytes | None, after: bytes) -> list
     for (table, name), version in listed.items():
         if known.get((table, name)) != version:
             _check(path, name, version)
-    names = {name for _, name in known}
-    return [Added("npm", name, path) for name in dict.fromkeys(name for _, name in listed) if name not in names]
+    for (table, name), version in known.items():
+        if not is_of_the_registry(version) and listed.get((table, name)) != version:
+            raise RefusedChangeError(f"{path}: {name} is taken from {version!r:.100}, and stays as it is")
+    names = {name for (_, name), version in known.items() if is_of_the_registry(version)}
+    plain = dict.fromkeys(name for (_, name), version in listed.items() if is_of_the_registry(version))
+    return [Added("npm", name, path) for name in plain if name not in names]
 
 
 def _parse(path: str, content: bytes) -> dict[str, Any]:
@@ -61,8 +68,22 @@ def _check(path: str, name: str, version: Any) -> None:
         raise RefusedChangeError(f"{path}: {name} must be asked for by a range of versions, not {version!r:.100}")
 
 
+def named_elsewhere(content: bytes) -> set[str]:
+    """The packages that a sound file takes from elsewhere than the registry."""
+    try:
+        listed = _listed("", _parse("", content))
+    except RefusedChangeError:
+        return set()
+    return {name for (_, name), version in listed.items() if not is_of_the_registry(version)}
+
+
+def is_of_the_registry(version: Any) -> bool:
+    """Whether npm takes it from the registry under its own name."""
+    return isinstance(version, str) and bool(is_range(version) or _NAMED.fullmatch(version))
+
+
 def is_range(text: str) -> bool:
-    """Versions of the registry's own package: no URL, path, tag or other name (`npm:…`)."""
-    if not _RANGE.fullmatch(text):
+    """Versions of the registry's own package: no URL, path, archive, tag or other name (`npm:…`)."""
+    if not _RANGE.fullmatch(text) or text.startswith(".") or text.endswith(_ARCHIVES):
         return False
     return _WORD.search(text) is None or _PRERELEASE.search(text) is not None

@@ -24,6 +24,11 @@ _FREE = ("project.requires-python",)
 _POETRY_KEYS = frozenset({"version", "extras", "optional", "markers", "python"})
 """Of a dependency that is a table: not `git`, `url`, `path`, `source`."""
 
+_UV_SOURCES = ("tool", "uv", "sources")
+
+Entry = tuple[tuple[str, ...], str, Any]
+"""The place of a dependency's list, the dependency's name, and what is wanted of it."""
+
 
 def added_to_pyproject(path: str, before: bytes | None, after: bytes) -> list[Added]:
     """The distributions that came. Raises RefusedChangeError."""
@@ -32,8 +37,49 @@ def added_to_pyproject(path: str, before: bytes | None, after: bytes) -> list[Ad
     old, new = _parse(path, before), _parse(path, after)
     if rest := _differences(_rest(old), _rest(new)):
         raise RefusedChangeError(f"{path}: only lists of dependencies may be changed, not {', '.join(rest)[:200]}")
-    known = {name for name, _ in _listed(path, old, old)}
+    kept = _elsewhere(new)
+    if gone := [one for one in _elsewhere(old) if one not in kept]:
+        raise RefusedChangeError(f"{path}: {gone[0][1]} does not come from the index, and stays as it is")
+    known = {name for _, name, value in _entries(old) if _is_of_the_index(value)}
     return [added for name, added in _listed(path, new, old) if name not in known and added is not None]
+
+
+def named_elsewhere(content: bytes) -> set[str]:
+    """The distributions that a sound file takes from elsewhere than the index, also by uv's own table."""
+    try:
+        document = _parse("", content)
+    except RefusedChangeError:
+        return set()
+    sources = {canonicalize_name(place[3]) for place, _ in _leaves(document) if place[:3] == _UV_SOURCES and place[3:]}
+    return sources | {name for _, name, _ in _elsewhere(document)}
+
+
+def _elsewhere(document: Mapping[str, Any]) -> list[Entry]:
+    return [one for one in _entries(document) if not _is_of_the_index(one[2])]
+
+
+def _entries(document: Mapping[str, Any]) -> Iterator[Entry]:
+    for place, value in _leaves(document):
+        if _is_list(place) and isinstance(value, Mapping):
+            yield from ((place, canonicalize_name(name), wanted) for name, wanted in value.items())
+        elif _is_list(place) and isinstance(value, list):
+            yield from ((place, name, one) for one in value if isinstance(one, str) and (name := _name(one)))
+
+
+def _name(text: str) -> str | None:
+    try:
+        return canonicalize_name(Requirement(text).name)
+    except InvalidRequirement:
+        return None
+
+
+def _is_of_the_index(value: Any) -> bool:
+    """A requirement without a URL; a version of Poetry's, a table of its plain keys, or a list of those."""
+    if isinstance(value, list):
+        return all(_is_of_the_index(one) for one in value)
+    if isinstance(value, Mapping):
+        return set(value) <= _POETRY_KEYS and isinstance(value.get("version"), str)
+    return isinstance(value, str) and "@" not in value.partition(";")[0]
 
 
 def _parse(path: str, content: bytes) -> dict[str, Any]:
@@ -99,7 +145,8 @@ def _poetry(path: str, table: Mapping[str, Any], before: Mapping[str, Any]) -> I
         if before.get(name) != value and not (set(wanted) <= _POETRY_KEYS and isinstance(wanted.get("version"), str)):
             raise RefusedChangeError(f"{path}: {name} would come from elsewhere than the index")
         if name != "python":
-            yield canonicalize_name(name), Added("python", canonicalize_name(name), path)
+            added = Added("python", canonicalize_name(name), path) if before.get(name) != value else None
+            yield canonicalize_name(name), added
 
 
 def _requirement(path: str, text: str) -> Requirement:
