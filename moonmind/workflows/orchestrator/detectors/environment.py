@@ -1,7 +1,7 @@
 """What surrounds a program failed: ports, memory, disk, permissions, networks, databases. No edit of its files helps.
 
-One line tells each of them. A rule's groups (`host`, `port`, `path`, `name`) become the finding's details; the first
-of them that the line names is its subject.
+One line tells each of them, unless it is logged at the level of a warning or below. A rule's groups (`host`, `port`,
+`path`, `name`) become the finding's details; the first of them that the line names is its subject.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from moonmind.schemas.workflow_models import Finding
+from moonmind.workflows.orchestrator.detectors.levels import is_in_passing
 from moonmind.workflows.orchestrator.detectors.lines import Line, Seen
 from moonmind.workflows.orchestrator.detectors.npm import is_npm_error
+from moonmind.workflows.orchestrator.detectors.tracebacks import traced_sources
 
 PORT_IN_USE = "port_in_use"
 OUT_OF_MEMORY = "out_of_memory"
@@ -48,19 +50,27 @@ KNOWN_PORTS = {
 _HOST = r"(?P<host>[\w.:%-]{1,200}?)"
 _PORT = r"(?P<port>\d{1,5})"
 _PATH = r"['\"]?(?P<path>[^'\"\s]{1,300})['\"]?"
+_SAID = (
+    r"(?:^|(?:\b(?:ERROR|FATAL|PANIC|error|pq|error returned from database)"
+    r"|(?:Error|Exception|UndefinedTable|UndefinedColumn|InvalidCatalogName)\)?):\s{1,3}"
+    r"|\((?:[\w.]{1,40}\.)?(?:UndefinedTable|UndefinedColumn|OperationalError|ProgrammingError)\) )"
+)
+"""The line's beginning, or what PostgreSQL and its clients print before a message: such words stand in other texts."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`says` is the finding's summary; what follows it is the first group of the line."""
+    """`says` is the finding's summary; what follows it is the first group of the line. `yields`: a traceback of the
+    same source says more, since scripts go on after what a command of theirs could not do."""
 
     kind: str
     says: str
     pattern: re.Pattern[str]
+    yields: bool = False
 
 
-def _rules(kind: str, says: str, *patterns: str) -> list[_Rule]:
-    return [_Rule(kind, says, re.compile(pattern)) for pattern in patterns]
+def _rules(kind: str, says: str, *patterns: str, yields: bool = False) -> list[_Rule]:
+    return [_Rule(kind, says, re.compile(pattern), yields) for pattern in patterns]
 
 
 RULES: tuple[_Rule, ...] = (
@@ -89,7 +99,7 @@ RULES: tuple[_Rule, ...] = (
         r"^\S{1,200}: line \d+:\s+\d+ Killed\s",
         r"Out of memory: Killed process \d+",
         r"oom-kill(?:er)?[: ]",
-        r"\bexited with code 137\b",
+        r"^(?:[Cc]ontainer )?\S{1,200} exited with code 137(?: \(\w+\))?\s*$",
         r"did not complete successfully: exit code: 137\b",
         r"executor failed running .{1,500}: exit code: 137\b",
         r"returned a non-zero code: 137\b",
@@ -155,14 +165,14 @@ RULES: tuple[_Rule, ...] = (
     *_rules(
         DATABASE_MISSING,
         "the database server has no database of that name",
-        r"database \"(?P<name>[^\"]{1,100})\" does not exist",
+        _SAID + r"database \"(?P<name>[^\"]{1,100})\" does not exist",
         r"Unknown database '(?P<name>[^']{1,100})'",
     ),
     *_rules(
         TABLE_MISSING,
         "the database has no such table or column",
-        r"relation \"(?P<name>[^\"]{1,100})\" does not exist",
-        r"column (?P<name>[\w.\"]{1,100}) does not exist\s*$",
+        _SAID + r"relation \"(?P<name>[^\"]{1,100})\" does not exist",
+        _SAID + r"column (?P<name>[\w.\"]{1,100}) does not exist(?: at character \d+)?\s*$",
         r"OperationalError\)?:? ?\)? no such table: (?P<name>[\w.]{1,100})",
         r"SQLITE_ERROR: no such table: (?P<name>[\w.]{1,100})",
         r"Table '(?P<name>[\w.]{1,100})' doesn't exist",
@@ -200,7 +210,12 @@ RULES: tuple[_Rule, ...] = (
         r"\bPermissionError: \[Errno 1\] Operation not permitted: " + _PATH,
         r"^(?:Uncaught )?(?:\[?Error\]?: )EACCES: permission denied, \w+ " + _PATH,
         r"^(?:Uncaught )?Error: listen EACCES: permission denied (?P<host>[\w.:]{1,100}):(?P<port>\d{1,5})",
+    ),
+    *_rules(
+        PERMISSION_DENIED,
+        "the program may not use a file",
         rf"^(?:\w+: )?(?:cannot \w+(?: \w+)? )?{_PATH}: Permission denied\s*$",
+        yields=True,
     ),
     *_rules(DATABASE_NOT_OPENED, "SQLite cannot open its file", r"unable to open database file\s*$"),
 )
@@ -217,20 +232,24 @@ _TELLING = re.compile(
 
 def find(lines: Sequence[Line]) -> list[Seen]:
     """Every line that a rule knows. npm's own account of its failures is left to the detector for it."""
+    known = [(line, found) for line in lines if (found := _known(line)) is not None]
+    traced = traced_sources(lines) if any(rule.yields for _, (rule, _) in known) else set()
     return [
-        Seen(seen, line)
-        for line in lines
-        if _TELLING.search(line.text) and not is_npm_error(line.text) and (seen := _of(line)) is not None
+        Seen(_finding(rule, details, line), line)
+        for line, (rule, details) in known
+        if not (rule.yields and line.source in traced)
     ]
 
 
-def _of(line: Line) -> Finding | None:
+def _known(line: Line) -> tuple[_Rule, dict[str, str]] | None:
+    """The first rule that fits, and what it reads."""
+    if not _TELLING.search(line.text) or is_npm_error(line.text) or is_in_passing(line.text):
+        return None
     text = line.text[:LOOKED_AT]
-    for rule in RULES:
-        if found := rule.pattern.search(text):
-            details = {key: value for key, value in found.groupdict().items() if value}
-            return _finding(rule, details, line)
-    return None
+    found = ((rule, match) for rule in RULES if (match := rule.pattern.search(text)))
+    return next(
+        ((rule, {key: value for key, value in match.groupdict().items() if value}) for rule, match in found), None
+    )
 
 
 def _finding(rule: _Rule, details: dict[str, str], line: Line) -> Finding:

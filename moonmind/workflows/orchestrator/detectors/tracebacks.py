@@ -1,4 +1,8 @@
-"""Finds the failures that Python programs reported: tracebacks with their chains, pytest's short form, `python -m`."""
+"""Finds the failures that Python programs reported: tracebacks with their chains, pytest's short form, `python -m`.
+
+A line may also merely mention an exception, and anybody's words may stand in a log. So a mention counts only where its
+source tells no failure with a traceback, and never at the level of a warning or below.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from moonmind.schemas.workflow_models import Finding
+from moonmind.workflows.orchestrator.detectors.levels import is_in_passing
 from moonmind.workflows.orchestrator.detectors.lines import Line, Seen
 
 UNKNOWN = "python_failure"
@@ -46,6 +51,7 @@ class Raised:
     frames: tuple[Line, ...] = ()
     statement: Line | None = None
     """The source line of the deepest frame, where the log has it."""
+    is_mention: bool = False
 
     @property
     def evidence(self) -> tuple[Line, ...]:
@@ -63,6 +69,11 @@ class Failure:
     def final(self) -> Raised:
         """What was not handled."""
         return self.chain[-1]
+
+    @property
+    def is_mention(self) -> bool:
+        """True when nothing but lines that mention an exception tell of it."""
+        return all(one.is_mention for one in self.chain)
 
 
 @dataclass(slots=True)
@@ -82,7 +93,18 @@ def read_failures(lines: Iterable[Line]) -> list[Failure]:
         order[id(line)] = position
         streams.setdefault((line.source, line.stream), []).append(line)
     failures = [failure for own in streams.values() for failure in _chained(own)]
-    return sorted(failures, key=lambda failure: order[id(failure.final.line)])
+    traced = _traced(failures)
+    counting = [one for one in failures if not (one.is_mention and one.final.line.source in traced)]
+    return sorted(counting, key=lambda failure: order[id(failure.final.line)])
+
+
+def traced_sources(lines: Iterable[Line]) -> set[str]:
+    """The sources that tell a failure with its traceback."""
+    return _traced(read_failures(lines))
+
+
+def _traced(failures: Iterable[Failure]) -> set[str]:
+    return {one.final.line.source for one in failures if any(raised.frames for raised in one.chain)}
 
 
 def find_any(lines: Sequence[Line]) -> list[Seen]:
@@ -158,10 +180,10 @@ def _outside_traceback(lines: Sequence[Line], index: int) -> Raised | None:
         return Raised("ModuleNotFoundError", module["message"], line)
     short = _PYTEST.match(line.text.rstrip())
     ended = _RAISED.match(short["raised"]) if short else _MENTIONED.search(line.text.rstrip())
-    if ended is None:
+    if ended is None or (short is None and is_in_passing(line.text)):
         return None
     if short is None:
-        return Raised(ended["type"], ended["message"] or "", line)
+        return Raised(ended["type"], ended["message"] or "", line, is_mention=True)
     before = lines[index - 1] if index else None
     statement = before if before is not None and before.text.startswith(" ") else None
     where = [near for near in lines[max(0, index - 2) : index] if _PYTEST_FRAME.match(near.text)]

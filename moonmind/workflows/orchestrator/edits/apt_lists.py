@@ -16,6 +16,9 @@ _WITH_VALUE = frozenset({"-o", "--option", "-c", "--config-file", "-a", "--host-
 _OTHER_RELEASE = re.compile(r"^(?:-t|--target-release|--default-release)(?:=|$)")
 _PROGRAMS = frozenset({"apt-get", "apt", "/usr/bin/apt-get"})
 _PLAIN = re.compile(r"^[a-z0-9][a-z0-9+.-]+(?:[=:][\w.:+~*-]+)?$")
+_VARIABLE = re.compile(r"^\$(?:[A-Za-z_]\w*|\{[A-Za-z_]\w*\})$")
+_BELONGING = frozenset("(<>")
+"""Operators that the word right before them is a part of: `$(`, `2>`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,8 @@ class Word:
 def install_lists(raw: str) -> list[list[Word]]:
     """The packages of each `apt-get install` of a RUN in shell form, in order; of another release's none.
 
-    `raw`: the instruction's text with its line ends. What this does not take for a plain command has no lists.
+    `raw`: the instruction's text with its line ends. What this does not take for a plain command has no lists, nor has
+    one with a word that is neither a plain package nor a whole variable.
     """
     body = _without_comments(raw)
     if re.match(r"\s*\w+\s+(?:--\S+\s+)*\[", body):
@@ -71,15 +75,18 @@ def _without_comments(raw: str) -> str:
 
 
 def _commands(body: str) -> Iterator[list[Word]]:
-    """The simple commands; none from where the text is not understood on."""
+    """The simple commands; none from where the text is not understood on, or from the one with a shell's comment on."""
     command: list[Word] = []
     place = 0
     while found := _TOKEN.match(body, place):
         place = found.end()
         if found["word"]:
+            if found["word"].startswith("#"):
+                return
             command.append(Word(found["word"], found.start(), found.end()))
         elif found["operator"]:
-            yield command
+            is_belonging = command and command[-1].end == found.start() and found["operator"] in _BELONGING
+            yield [] if is_belonging else command
             command = []
     if place == len(body):
         yield command
@@ -94,7 +101,7 @@ def _packages(command: Sequence[Word]) -> list[Word]:
     plain = _without_options(words[1:])
     if any(_OTHER_RELEASE.match(word.text) for word in words) or not plain or plain[0].text != "install":
         return []
-    return plain[1:]
+    return plain[1:] if all(_PLAIN.match(word.text) or _VARIABLE.match(word.text) for word in plain[1:]) else []
 
 
 def _without_options(words: Sequence[Word]) -> list[Word]:

@@ -22,11 +22,12 @@ def requirement(name: str, value: Any) -> Requirement | None:
         entry = {"version": entry}
     if not isinstance(entry, Mapping):
         return None
-    extras = ",".join(str(one) for one in entry.get("extras", ()))
+    extras = entry.get("extras")
+    named = ",".join(str(one) for one in extras) if isinstance(extras, list) else ""
     where = next((f" @ {_address(entry[key])}" for key in ("git", "url", "path", "file") if key in entry), None)
     marker = f" ; {entry['markers']}" if entry.get("markers") else ""
     try:
-        return Requirement(f"{name}[{extras}]{where or versions(str(entry.get('version', '*')))}{marker}")
+        return Requirement(f"{name}[{named}]{where or versions(str(entry.get('version', '*')))}{marker}")
     except InvalidRequirement:
         return None
 

@@ -116,7 +116,8 @@ def _refuse_without_list(document: tomlkit.TOMLDocument) -> None:
         raise NotPep621Error(
             "it has no table of dependencies for Poetry" if poetry_has_none else "it has no table [project]"
         )
-    if "dependencies" in (_at(document, "project", "dynamic") or ()):
+    dynamic = _at(document, "project", "dynamic")
+    if isinstance(dynamic, Array) and "dependencies" in dynamic:
         raise NotPep621Error("its dependencies are dynamic: the build system computes them from elsewhere")
 
 

@@ -15,6 +15,8 @@ _FORM = re.compile(
     rf"(?:(?P<before_extras>{_GAP})(?P<extras>\[[^\]]*\]))?"
     rf"(?:(?P<gap>{_GAP})(?P<versions>\([^)]*\)|{_CLAUSE}(?:{_GAP},{_GAP}{_CLAUSE})*(?:{_GAP},)?))?"
 )
+_NOT_VERSION = re.compile(r"\s[-#]")
+"""What a requirements file takes for an option or a comment, though `===` takes it for a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,10 @@ def read_wanted(name: str, version: str | None) -> Wanted:
     try:
         given = Requirement(name)
         SpecifierSet(version or "")
+        Requirement(f"{name}{version or ''}")
     except (InvalidRequirement, InvalidSpecifier):
         raise ValueError(f"`{name}{version or ''}` is no requirement") from None
-    if given.url or given.marker or given.specifier:
+    if given.url or given.marker or given.specifier or _NOT_VERSION.search(version or ""):
         raise ValueError(f"`{name}{version or ''}` is more than a name and versions")
     return Wanted(given.name, frozenset(given.extras) or None, version)
 

@@ -26,6 +26,8 @@ _LINE_OPTIONS = re.compile(r"\s+--?[a-z].*$")
 _HASHES = re.compile(r"(?:[ \t]|\\\r?\n)*--hash[ =]\S+")
 _ANNOTATION = re.compile(r"[ \t]+#")
 _EGG = re.compile(r"[#&]egg=(?P<name>[\w.-]+)")
+_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+"""A normalised name (PyPA's specification "Names and normalization")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def pin(content: bytes, to: Wanted) -> bytes:
     """
     text = read_text_file(content)
     for entry in reversed(_named(parse(content), to.name)):
+        if entry.requirement is None:
+            continue
         before = "".join(text.lines[entry.start : entry.end])
         after = change(before, to)
         if after is not None and after != before:
@@ -161,12 +165,15 @@ def _entry(start: int, end: int, text: str) -> Entry:
 
 
 def _name_of_link(text: str) -> str | None:
+    """What a link says of itself may be no name; pip then names it otherwise or refuses it."""
     if egg := _EGG.search(text):
-        return canonicalize_name(egg["name"])
-    try:
-        return str(parse_wheel_filename(text.partition("#")[0].rpartition("/")[2])[0])
-    except InvalidWheelFilename:
-        return None
+        name: str = canonicalize_name(egg["name"].strip("._-"))
+    else:
+        try:
+            name = parse_wheel_filename(text.partition("#")[0].rpartition("/")[2])[0]
+        except InvalidWheelFilename:
+            return None
+    return name if _NAME.fullmatch(name) else None
 
 
 def place(parsed: RequirementsFile, distribution: str) -> int:

@@ -242,7 +242,7 @@ def _only(proven: list[Release], wanted: Wanted, asking: Asking, known: KnownNam
     if len(proven) > 1:
         raise NoSafeEditError(_several(proven, wanted))
     (release,) = proven
-    if (reason := _doubt(release, wanted, asking, known)) is not None:
+    if (reason := doubt(release, wanted, asking, known)) is not None:
         raise NoSafeEditError(_shown(release, wanted, reason))
     source = "of several, the one that repaired this before" if preferred else "the only one found"
     return Chosen(release, _proof(release, wanted.module, source))
@@ -254,7 +254,9 @@ def _nothing_found(wanted: Wanted) -> str:
     return f"no distribution was found that provides `{wanted.module}` (asked for: {', '.join(candidates(wanted))})"
 
 
-def _doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -> str | None:
+def doubt(release: Release, wanted: Wanted, asking: Asking, known: KnownName) -> str | None:
+    """Why a distribution that provides the import is only shown, when nobody has reviewed that it is the one; None when
+    nothing speaks against it."""
     if known.sure and canonicalize_name(release.name) not in known.candidates:
         return f"the lists name {known.choice} for it"
     if not _resembles(release.name, wanted.module) and not _is_hinted_and_reviewed(release, known):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
-from packaging.markers import Marker
+from packaging.markers import Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
 from moonmind.workflows.orchestrator.edits.compiled import UnknownCompilerError, compiled_from
@@ -107,10 +108,14 @@ def _style(requirement: Requirement) -> str:
     return ">=" if operators else ""
 
 
-def applies(marker: Marker | None, python: str | None) -> bool:
-    """True when a line with that marker counts on that Python ("3.11"; None: ours)."""
+def applies(marker: Marker | None, python: str | None, extra: str = "") -> bool:
+    """True when a line with that marker counts on that Python ("3.11"; None: ours), and when nobody can tell: a marker
+    may compare what has no order (`os_name ~= "posix"`)."""
     environment = {"python_version": python, "python_full_version": f"{python}.0"} if python else {}
-    return marker is None or marker.evaluate({"extra": "", **environment})
+    try:
+        return marker is None or marker.evaluate({"extra": extra, **environment})
+    except (UndefinedComparison, UndefinedEnvironmentName, InvalidVersion):
+        return True
 
 
 def _path_of(install: str) -> str:
@@ -156,7 +161,7 @@ def _listed(project: Project, path: str, *, binding: bool, seen: set[str]) -> It
         if entry.requirement is not None:
             yield Listed(path, entry.requirement, binding)
         elif entry.name is not None:
-            yield Listed(path, Requirement(f"{entry.name} @ file:///{path}"), binding)
+            yield Listed(path, Requirement(f"{entry.name} @ file:///{quote(path)}"), binding)
         elif entry.target and (target := requirements_txt.resolve(path, entry.target)):
             yield from _listed(project, target, binding=binding and entry.kind == "include", seen=seen)
 

@@ -50,9 +50,14 @@ def read_manifest(project: Project) -> NodeManifest:
         others = [path for path in project.files if path.rpartition("/")[2] == PACKAGE_JSON]
         where = f"; there is {', '.join(others[:3])}: edit the one that is installed" if others else ""
         raise NoSafeEditError(f"the service's folder has no package.json{where}")
+    return parse_manifest(PACKAGE_JSON, content)
+
+
+def parse_manifest(file: str, content: bytes) -> NodeManifest:
+    """One package.json, wherever it is. Raises NoSafeEditError."""
     try:
         sections = {name: package_json.dependencies(content, name) for name in package_json.SECTIONS}
         name = package_json.read(content).get("name")
     except package_json.NotPackageJsonError as error:
-        raise NoSafeEditError(f"package.json is not edited: {error}") from None
-    return NodeManifest(PACKAGE_JSON, content, name if isinstance(name, str) else None, sections)
+        raise NoSafeEditError(f"{file} is not edited: {error}") from None
+    return NodeManifest(file, content, name if isinstance(name, str) else None, sections)

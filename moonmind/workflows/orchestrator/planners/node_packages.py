@@ -40,27 +40,28 @@ _OWN_CONFIGURATION = ("tsconfig.json", "jsconfig.json")
 def add_package(finding: Finding, planning: Planning) -> list[Edit]:
     """The package that is proven to be the one that is missing. Raises NoSafeEditError, IndexUnavailableError."""
     name, package = finding.subject or "", finding.details.get("package", "")
-    _refuse_builtin(name, finding)
-    _refuse_own(name, package, finding.details.get("importer", ""), planning.project)
+    refuse_builtin(name, finding.details.get("told_by"))
+    refuse_own(name, package, finding.details.get("importer", ""), planning.project)
     manifest = read_manifest(planning.project)
     if already := _listed(package, manifest, planning.project):
         return already
     if (asking := node.installed_package(finding.details.get("importer", ""))) is not None:
         return [_peer(package, asking, manifest, planning)]
-    _refuse_slip(package, manifest)
+    refuse_slip(package, manifest)
     release = planning.knowledge.npm.newest(package, node=node_of(planning))
     if release is None:
         raise NoSafeEditError(f"the npm registry has no `{package}` that this Node can run: correct the import")
-    if reason := _doubt(release):
+    if reason := doubt_about(release):
         raise NoSafeEditError(f"`{package}` is in the npm registry, but {reason}: add it yourself if it is meant")
     version, why = choose_version(release, finding, planning)
     return [_addition(manifest, package, manifest.written(version), f"`{name}` is missing", _proof(release) + why)]
 
 
-def _refuse_builtin(name: str, finding: Finding) -> None:
+def refuse_builtin(name: str, told_by: str | None = None) -> None:
+    """Raises NoSafeEditError for a module of Node itself. `told_by`: see the detector."""
     if not is_builtin(name):
         return
-    if finding.details.get("told_by") == "bundler":
+    if told_by == "bundler":
         raise NoSafeEditError(
             f"`{name}` is a module of Node itself, and the bundle is made for browsers: build it for Node, or use "
             "something that browsers have"
@@ -68,7 +69,8 @@ def _refuse_builtin(name: str, finding: Finding) -> None:
     raise NoSafeEditError(f"`{name}` is a module of Node itself, never a package: look at how the program is started")
 
 
-def _refuse_own(name: str, package: str, importer: str, project: Project) -> None:
+def refuse_own(name: str, package: str, importer: str, project: Project) -> None:
+    """Raises NoSafeEditError for a file or an alias of the project. `importer`: the file that asks, "": not known."""
     top = name.partition("/")[0]
     if name.startswith("#"):
         raise NoSafeEditError(f"`{name}` is an alias that package.json's `imports` has to define")
@@ -133,7 +135,8 @@ def _listed(package: str, manifest: NodeManifest, project: Project) -> list[Edit
     )
 
 
-def _refuse_slip(package: str, manifest: NodeManifest) -> None:
+def refuse_slip(package: str, manifest: NodeManifest) -> None:
+    """Raises NoSafeEditError for what looks like a misspelling of a listed or an established name."""
     if package in established():
         return
     plain = package.replace("-", "_")
@@ -147,7 +150,7 @@ def _refuse_slip(package: str, manifest: NodeManifest) -> None:
         raise NoSafeEditError(f"`{package}` looks like a misspelling of `{meant}`: correct the import")
 
 
-def _doubt(release: NpmRelease) -> str | None:
+def doubt_about(release: NpmRelease) -> str | None:
     """Why a package that exists is not taken; None when nothing speaks against it."""
     if parse_version(release.version) is None:
         return "only a placeholder stands there, as for packages that were taken down"

@@ -31,7 +31,13 @@ from moonmind.workflows.orchestrator.detectors.python_modules import MODULE_MISS
 from moonmind.workflows.orchestrator.planners import NoSafeEditError, Planning, RebuildFirstError, Remedy
 from moonmind.workflows.orchestrator.planners.import_names import KnownName, known_names
 from moonmind.workflows.orchestrator.planners.installed import distribution_of, present_versions
-from moonmind.workflows.orchestrator.planners.manifests import choose_manifest, explain_listed, listed_in, specifier
+from moonmind.workflows.orchestrator.planners.manifests import (
+    applies,
+    choose_manifest,
+    explain_listed,
+    listed_in,
+    specifier,
+)
 from moonmind.workflows.orchestrator.planners.pins import resolve_with
 from moonmind.workflows.orchestrator.planners.python_modules import add_distribution
 
@@ -121,16 +127,11 @@ def _optional(
 
 def _extras_of(marker: Marker | None, planning: Planning) -> list[str]:
     """The extras which alone make a requirement apply here."""
-    if marker is None or _applies(marker, "", planning):
+    python = planning.facts.python
+    if marker is None or applies(marker, python):
         return []
     named = dict.fromkeys(found["extra"] for found in _EXTRA.finditer(str(marker)))
-    return [extra for extra in named if _applies(marker, extra, planning)]
-
-
-def _applies(marker: Marker, extra: str, planning: Planning) -> bool:
-    python = planning.facts.python
-    environment = {"python_version": python, "python_full_version": f"{python}.0"} if python else {}
-    return marker.evaluate({"extra": extra, **environment})
+    return [extra for extra in named if applies(marker, python, extra)]
 
 
 def _chosen(hint: str, found: list[Optional], present: Mapping[str, str]) -> Optional | None:

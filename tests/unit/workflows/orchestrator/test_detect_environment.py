@@ -227,3 +227,94 @@ def test_hostile_logs_take_no_time() -> None:
     for find in (environment.find, own_code.find, build_networks.find):
         find(read)
     assert perf_counter() - started < 3
+
+
+TRACED = """Traceback (most recent call last):
+  File "/app/a.py", line 1, in <module>
+    import yaml
+ModuleNotFoundError: No module named 'yaml'
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "WARNING bad search query from 203.0.113.9: ModuleNotFoundError: No module named 'torch'",
+        "ERROR bad search query from 203.0.113.9: ModuleNotFoundError: No module named 'torch'",
+        'INFO comment posted: relation "users" does not exist',
+        'comment posted: relation "users" does not exist',
+        'POST /comments "column x does not exist',
+        '10.0.0.1 "GET /x" database "shop" does not exist',
+        "INFO see docs: exited with code 137 is memory",
+        "see docs: exited with code 137 is memory",
+        "chown: /data/lost+found: Permission denied",
+    ],
+)
+def test_what_a_line_mentions_hides_no_failure_that_is_told_with_its_traceback(line: str) -> None:
+    (finding,) = seen(TRACED + line + "\n")
+    assert (finding.kind, finding.subject) == ("python_module_missing", "yaml")
+
+
+PASSING = [
+    "INFO {}",
+    "INFO: {}",
+    "DEBUG:app.start:{}",
+    "[WARNING] {}",
+    "info: {}",
+    "2026-01-01 10:00:00,123 INFO app {}",
+    "2026-01-01 10:00:00,123 - app.start - WARNING - {}",
+    "2026-01-01T10:00:00Z INFO {}",
+    "2026-01-01 10:00:00.123 | INFO     | app:start:3 - {}",
+    "[2026-01-01 10:00:00 +0000] [7] [INFO] {}",
+    "[2026-01-01 10:00:00,123: WARNING/MainProcess] {}",
+    "10:00:00 WARN app {}",
+    'time="2026-01-01T10:00:00Z" level=warning msg="x" error={}',
+    '{{"time": "10:00", "level": "info", "error": "x: {} "}}',
+    '{{"levelname":"WARNING","message":": {}"}}',
+]
+
+
+@pytest.mark.parametrize("form", PASSING)
+@pytest.mark.parametrize(
+    "said", ["ModuleNotFoundError: No module named 'uvloop'", "OSError: [Errno 98] Address already in use"]
+)
+def test_what_is_logged_at_the_level_of_a_warning_or_below_is_no_failure(form: str, said: str) -> None:
+    assert seen(form.format(said) + "\nstarted\n") == []
+
+
+FAILING = [
+    "ERROR {}",
+    "ERROR: {}",
+    "2026-01-01 10:00:00,123 - app.start - ERROR - {}",
+    "2026-01-01 10:00:00,123 ERROR app INFO {}",
+    "[2026-01-01 10:00:00 +0000] [7] [ERROR] {}",
+    "[ERROR] [INFO] {}",
+    "INFORMATION {}",
+    'level=error warning="INFO" msg: {}',
+    '{{"level": "error", "msg": ": {}", "of": {{"level": "info"}}}}',
+    "{}",
+]
+
+
+@pytest.mark.parametrize("form", FAILING)
+def test_what_is_logged_as_an_error_is_one(form: str) -> None:
+    assert [one.kind for one in seen(form.format("OSError: [Errno 98] Address already in use"))] == ["port_in_use"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'relation "users" does not exist',
+        'ERROR:  relation "users" does not exist at character 15',
+        '2026-01-01 10:00:00.123 UTC [33] ERROR:  relation "users" does not exist at character 15',
+        'psql:/init.sql:3: ERROR:  relation "users" does not exist',
+        'sqlalchemy.exc.ProgrammingError: (psycopg2.errors.UndefinedTable) relation "users" does not exist',
+        'asyncpg.exceptions.UndefinedTableError: relation "users" does not exist',
+        'django.db.utils.ProgrammingError: relation "users" does not exist',
+        'error: relation "users" does not exist',
+        'panic: pq: relation "users" does not exist',
+        'Error: error returned from database: relation "users" does not exist',
+    ],
+)
+def test_a_missing_table_is_seen_where_the_database_or_its_client_says_so(line: str) -> None:
+    assert [(one.kind, one.subject) for one in seen(line)] == [(environment.TABLE_MISSING, "users")]

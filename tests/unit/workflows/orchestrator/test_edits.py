@@ -96,6 +96,23 @@ def test_a_file_is_complete_when_every_line_or_none_has_hashes() -> None:
     refuse_unhashed({"a.txt": b"flask\nredis\n", "b.txt": b"flask==3 --hash=sha256:00\n", "c.lock": b"--hash"})
 
 
+@pytest.mark.parametrize(
+    ("link", "name"),
+    [
+        ("-e git+https://x.test/f#egg=Acme_shop", "acme-shop"),
+        ("git+https://x.test/f#egg=acme[x]&subdirectory=y", "acme"),
+        ("-e git+https://x.test/f#egg=_acme", "acme"),
+        ("-e git+https://x.test/f#egg=acme-", "acme"),
+        ("-e git+https://x.test/f#egg=__", None),
+        ("./acme-1.0-py3-none-any.whl", "acme"),
+        ("./\u00e9-1.0-py3-none-any.whl", None),
+    ],
+)
+def test_a_link_has_the_name_that_it_says_when_it_is_one(link: str, name: str | None) -> None:
+    (entry,) = requirements_txt.parse(f"{link}\n".encode()).entries
+    assert (entry.kind, entry.name) == ("link", name)
+
+
 def test_entries_know_their_kind_and_the_files_they_name() -> None:
     parsed = requirements_txt.parse(b"-r base.txt\n--constraint=../limits.txt\n-rother.txt\n--no-binary x\n")
     assert [(entry.kind, entry.target) for entry in parsed.entries] == [
@@ -171,6 +188,18 @@ def test_a_project_without_dependencies_gets_the_list() -> None:
 def test_another_kind_of_pyproject_is_refused_with_the_reason(content: bytes, reason: str) -> None:
     with pytest.raises(EditRefusedError, match=reason):
         add("pyproject.toml", content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[project]\nname = "x"\ndynamic = 5\n',
+        b'[tool.poetry.dependencies]\nflask = {version = "1", extras = 5}\n',
+        b"[tool.poetry.dependencies]\nflask = 5\n",
+    ],
+)
+def test_what_is_of_another_kind_than_the_format_wants_is_passed_over(content: bytes) -> None:
+    assert b"humanize" in (add("pyproject.toml", content) or b"")
 
 
 def test_a_dependency_listed_in_pyproject_is_not_added_again() -> None:

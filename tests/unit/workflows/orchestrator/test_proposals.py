@@ -44,7 +44,7 @@ INDEX = FakePackageIndex(
     release("yaml", "0.1", modules=("yaml",), releases=30),
 )
 NPM = FakeNpmRegistry(
-    NpmRelease("got", "14.0.0", tuple(f"{major}.0.0" for major in range(14))),
+    NpmRelease("got", "14.0.0", tuple(f"{major}.0.0" for major in range(14)), age_days=4000),
     NpmRelease("evil", "1.0.0", ("1.0.0", "1.0.1", "1.0.2", "1.0.3")),
 )
 ALLOW = ("**", "compose.yaml", ".github/workflows/ci.yml", ".gitlab-ci.yml", "config.toml", ".dockerignore")

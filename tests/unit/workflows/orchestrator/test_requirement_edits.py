@@ -62,7 +62,14 @@ def test_a_line_says_another_version_and_keeps_the_rest(
 
 @pytest.mark.parametrize(
     "content",
-    [b"redis\n", b"# flask==1\n", b"flask @ https://example.test/f.whl\n", b"-e git+https://x.test/f#egg=flask\n"],
+    [
+        b"redis\n",
+        b"# flask==1\n",
+        b"flask @ https://example.test/f.whl\n",
+        b"-e git+https://x.test/f#egg=flask\n",
+        b"git+https://x.test/f#egg=flask\n",
+        b"dist/flask-1.0-py3-none-any.whl\n",
+    ],
 )
 def test_what_has_no_version_of_the_index_cannot_be_pinned(content: bytes) -> None:
     with pytest.raises(EditRefusedError, match="has no line for flask"):
@@ -74,11 +81,24 @@ def test_what_says_the_version_already_stays() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "version"), [("flask", "3.0"), ("", "==1"), ("flask; x", None), ("f @ http://x", None)]
+    ("name", "version"),
+    [
+        ("flask", "3.0"),
+        ("", "==1"),
+        ("flask; x", None),
+        ("f @ http://x", None),
+        ("flask", ",,"),
+        ("flask", "==1\n"),
+        ("flask", "=== --pre"),
+        ("flask", "=== #1"),
+        ("flask", "[async]==1"),
+        ("flask", "@ http://x"),
+    ],
 )
 def test_what_is_no_requirement_is_refused(name: str, version: str | None) -> None:
-    with pytest.raises(EditRefusedError, match="is not edited"):
-        edited("requirement_pin", "requirements.txt", b"flask\n", name, version)
+    for kind in ("requirement_pin", "requirement_add"):
+        with pytest.raises(EditRefusedError, match="is not edited"):
+            edited(kind, "requirements.txt", b"flask\n", name, version)
 
 
 REMOVED = [

@@ -391,6 +391,10 @@ def test_a_constraint_already_says_which_version() -> None:
         ({"requirements.txt": "-r base.txt\n", "base.txt": "pyyaml\n"}, "base.txt already lists `pyyaml`"),
         ({"requirements.txt": 'pyyaml; python_version < "3"\n'}, "its marker leaves it out here"),
         ({"requirements.txt": "git+https://example.test/y.git#egg=pyyaml\n"}, "already lists `pyyaml"),
+        ({"my shop/requirements.txt": "-e git+https://example.test/y#egg=pyyaml\n"}, "already lists `pyyaml"),
+        ({"requirements.txt": "-e git+https://example.test/x#egg=_x\nPyYAML\n"}, "already lists `PyYAML`"),
+        ({"requirements.txt": "PyYAML ; os_name ~= 'posix'\n"}, "already lists `PyYAML"),
+        ({"requirements.txt": 'PyYAML ; python_version ~= "3"\n'}, "already lists `PyYAML"),
     ],
 )
 def test_what_is_listed_already_is_explained(manifests: dict[str, str], reason: str) -> None:
