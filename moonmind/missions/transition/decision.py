@@ -11,7 +11,7 @@ from typing import get_args
 from moonmind.missions.errors import Refusal
 from moonmind.missions.lanes import Lane
 from moonmind.missions.moves import Move, MoveFacts, MoveName, MoveRequest, RefusalCode
-from moonmind.missions.transition import option_guards
+from moonmind.missions.transition import option_guards, work_guards
 from moonmind.missions.transition.hops import make_hops
 from moonmind.missions.transition.move_case import MoveCase, Step, make_case
 from moonmind.missions.transition.move_guards import GUARDS, OPTIONS, first_refusal
@@ -49,7 +49,8 @@ def decide_move(request: MoveRequest, facts: MoveFacts) -> Move | Refusal:
     if refusal := first_refusal(OPTIONS, case):
         return refusal
     if case.lane == request.to:
-        return option_guards.nothing_is_lost(case) or Move(name="unchanged", hops=())
+        refusal = option_guards.nothing_is_lost(case) or work_guards.taken_by_another(case)
+        return refusal or Move(name="unchanged", hops=())
     refusal = first_refusal(GUARDS, case) or table_refusal(case)
     return refusal or _make_move(case)
 

@@ -55,6 +55,11 @@ def another_holder(case: MoveCase) -> Refusal | None:
     return None
 
 
+def taken_by_another(case: MoveCase) -> Refusal | None:
+    """Of a move to where the package is: two that both hear `claimed` would do the work twice."""
+    return another_holder(case) if case.lane in ("claimed", "in_progress") else None
+
+
 def open_subtasks(case: MoveCase) -> Refusal | None:
     """Neither handed over nor approved nor done while one is open."""
     still = case.facts.open_subtasks

@@ -229,8 +229,14 @@ def test_head_is_named_where_no_branch_is() -> None:
 
 @pytest.mark.parametrize("lane", LANES)
 def test_a_package_that_is_there_already_stays_as_it_is(lane: Lane) -> None:
-    answer = move(lane, lane, agent="bob", facts={"policy": "refuse", "actor_default": None})
+    answer = move(lane, lane, agent="ann", facts={"policy": "refuse", "actor_default": None})
     assert (answer.name, answer.hops, answer.fields) == ("unchanged", (), {})
+
+
+@pytest.mark.parametrize("lane", LANES)
+def test_who_takes_what_another_has_taken_is_told(lane: Lane) -> None:
+    taken = lane in ("claimed", "in_progress")
+    assert arm(lane, lane, agent="bob") == ("HeldByAnother" if taken else "unchanged")
 
 
 SAID: dict[str, Any] = {
