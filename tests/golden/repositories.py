@@ -143,6 +143,12 @@ def coordination(folder: Path, **changed: object) -> None:
     repository.commit("The mission", files)
 
 
+def branch_without_log(folder: Path) -> None:
+    """Somebody made the coordination branch anew."""
+    coordination(folder)
+    Repository(folder).git("branch", "-q", "-f", COORDINATION, "main")
+
+
 def fresh(folder: Path, **files: str) -> None:
     """Three packages, an empty log. `files`: others, or in place of these, by their path below the mission."""
     repository = Repository(folder)
@@ -240,6 +246,8 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "broken-front": _with_front(0, "requirement_refs: [FR-1]", "owner: ann"),
     "broken-tasks": lambda folder: fresh(folder, **{"tasks.md": tasks((FRESH[0], FRESH[0]))}),
     "no-tasks": lambda folder: _without(folder, "tasks.md"),
+    "no-log": lambda folder: _without(folder, "status.events.jsonl"),
+    "branch-without-log": branch_without_log,
     "no-spec": lambda folder: _without(folder, "spec.md"),
     "no-file": lambda folder: _without(folder, "tasks/WP03-alarm.md"),
     "no-section": _with_sections(*FRESH[:2]),

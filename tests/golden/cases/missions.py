@@ -37,5 +37,5 @@ CASES = (
     _mission("one-of-two", "show --mission night-watch", "two", shows=("mission",), unlike="two"),
     _mission("two", "show", "two", code=2),
     _mission("none", "show", code=2),
-    _mission("broken-log", "show", "broken-log", code=1),
+    *(_mission(name, "show", name, code=1) for name in ("broken-log", "no-log")),
 )  # fmt: skip
