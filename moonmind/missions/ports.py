@@ -53,6 +53,11 @@ class CoordCommitRouter(Protocol):
         RuntimeError. Raises MissionError `Busy` when another writer does not end in time."""
         ...
 
+    def check_writable(self, meta: Meta) -> None:
+        """Raises MissionError where a new mission's files could not be written or its log not be committed, as far as
+        that can be told without changing anything. Its coordination branch need not be there yet."""
+        ...
+
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
         """Append events and replace `status.json`, durably and read back: to the coordination branch where the topology
         has one, whatever the policy, else to the working tree (`commit` commits both files there, whole)."""
@@ -79,6 +84,14 @@ class GitOps(Protocol):
 
     def commit_of(self, name: str) -> str | None:
         """The commit that a branch or revision names."""
+        ...
+
+    def branches(self) -> Sequence[str]:
+        """Names of the local branches."""
+        ...
+
+    def has_path(self, commit: str, path: str) -> bool:
+        """Whether a commit has a file or folder of that name, from the repository's top."""
         ...
 
     def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:

@@ -62,6 +62,7 @@ class FakeRouter:
         self.reader, self.branch = reader, branch
         self.commits: list[FakeCommit] = []
         self.is_exclusive = False
+        self.refusal: MissionError | None = None
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -72,6 +73,10 @@ class FakeRouter:
             yield
         finally:
             self.is_exclusive = False
+
+    def check_writable(self, meta: Meta) -> None:
+        if self.refusal:
+            raise self.refusal
 
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
         branch = self._branch(meta, "status", policy)
@@ -115,7 +120,8 @@ class FakeRouter:
 @dataclass
 class FakeGit:
     """`ports.GitOps` that answers what it was given. `commits`: by branch or revision. `changed`: by (old, new).
-    `ancestors`: pairs (commit, of), as the question is asked. `times`: of branches' newest commits."""
+    `ancestors`: pairs (commit, of), as the question is asked. `paths`: pairs (commit, path). `times`: of
+    branches' newest commits."""
 
     top: str = "/repository"
     checked_out: str | None = "main"
@@ -123,6 +129,7 @@ class FakeGit:
     dirty: Sequence[str] = ()
     changed: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     ancestors: frozenset[tuple[str, str]] = frozenset()
+    paths: frozenset[tuple[str, str]] = frozenset()
     times: Mapping[str, str] = field(default_factory=dict)
     user: str | None = "Ada"
 
@@ -134,6 +141,12 @@ class FakeGit:
 
     def commit_of(self, name: str) -> str | None:
         return self.commits.get(name)
+
+    def branches(self) -> Sequence[str]:
+        return [name for name in self.commits if name != "HEAD"]
+
+    def has_path(self, commit: str, path: str) -> bool:
+        return (self.commits.get(commit, commit), path) in self.paths
 
     def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:
         matched = [_glob(pattern) for pattern in patterns]

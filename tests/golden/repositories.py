@@ -181,6 +181,14 @@ def empty(folder: Path) -> None:
     repository.commit("Begin", {"src/app.py": ""})
 
 
+def elsewhere(folder: Path) -> None:
+    """Missions whose folders are not here, but whose branches are."""
+    empty(folder)
+    repository = Repository(folder)
+    repository.branch("missions/004-night-shift", "main", {"specs/004-night-shift/status.events.jsonl": ""})
+    repository.branch("shared", "main", {"specs/005-day-shift/status.events.jsonl": ""})
+
+
 def outside(folder: Path) -> None:
     """No repository."""
     folder.mkdir(parents=True)
@@ -239,6 +247,7 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "finalized": lambda folder: fresh(folder, **{f"tasks/{one.id}-{one.name}.md": one.file() for one in _FINALIZED}),
     "two": two,
     "empty": empty,
+    "elsewhere": elsewhere,
     "outside": outside,
     "broken-log": broken_log,
     "doing": doing,

@@ -47,6 +47,12 @@ class GitRouter:
             finally:
                 self._git.process.held = None
 
+    def check_writable(self, meta: Meta) -> None:
+        """Whatever the topology, `meta.json` lies in the working tree."""
+        self._files.check_target(f"{MISSIONS}/{meta.slug}/meta.json")
+        if place_of("status", meta.topology) == "coordination":
+            self._coordination(meta).check_writable()
+
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> Written:
         """What is committed of the log is all of it, so that it agrees with the snapshot beside it."""
         self._check_exclusive()

@@ -74,6 +74,12 @@ class CoordinationBranch:
             )
         return new
 
+    def check_writable(self) -> None:
+        """Raises MissionError where `commit` would, as far as that can be told before. There may be no branch yet."""
+        self._check_not_checked_out()
+        for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+            self.git.process.text("var", who)
+
     @property
     def _ref(self) -> str:
         return f"{HEADS}{self.name}"

@@ -52,6 +52,15 @@ class GitCli:
         """A branch comes before a tag of the same name."""
         return self._commits([name])[0]
 
+    def branches(self) -> Sequence[str]:
+        """As they were at the first question about branches."""
+        return tuple(self._times)
+
+    def has_path(self, commit: str, path: str) -> bool:
+        """Raises MissionError `UnknownRevision`."""
+        (known,) = self._known(commit)
+        return bool(self.process.run("ls-tree", "--full-tree", known, "--", path).stdout)
+
     def uncommitted(self, patterns: Sequence[str]) -> Sequence[str]:
         """Ignored files are none. Raises MissionError `GitFailed` for a pattern that git does not take."""
         if not patterns:

@@ -96,6 +96,26 @@ def test_a_branch_that_is_checked_out_somewhere_is_not_moved(
     assert repository.git("rev-parse", COORDINATION) == before
 
 
+def test_whether_it_could_be_committed_to_is_told_without_doing_it(
+    repository: Repository, meta: Meta, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = GitRouter(GitCli(repository.root))
+    router.check_writable(meta)
+    repository.git("branch", "--quiet", "-m", COORDINATION, "other")
+    router.check_writable(meta)
+    repository.git("worktree", "add", "--quiet", "-b", COORDINATION, str(tmp_path / "tree"))
+    with pytest.raises(MissionError, match="is checked out in"):
+        router.check_writable(meta)
+    repository.git("checkout", "--quiet", "--detach", "main")
+    repository.git("worktree", "remove", str(tmp_path / "tree"))
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")
+    repository.git("config", "user.useConfigOnly", "true")
+    repository.git("config", "--unset", "user.email")
+    with pytest.raises(MissionError, match=r"git var: .*[Tt]ell me who you are"):
+        router.check_writable(meta)
+
+
 def test_a_branch_that_git_is_at_is_not_moved(repository: Repository, meta: Meta) -> None:
     before = repository.git("rev-parse", COORDINATION)
     (repository.root / f".git/refs/heads/{COORDINATION}.lock").touch()

@@ -51,6 +51,7 @@ def fake_history() -> History:
         dirty=["src/a.py", "docs/deep/ä new.md"],
         changed=changed,
         ancestors=frozenset({("work~1", "main")}),
+        paths=frozenset({(work, "src/a.py"), (work, "specs")}),
         times={"main": AT, "work": AT},
     )
     return History(git, git.top, main, work)
@@ -87,6 +88,17 @@ def test_files_that_are_not_committed_are_found_by_pattern(
     history: History, patterns: list[str], files: list[str]
 ) -> None:
     assert list(history.git.uncommitted(patterns)) == files
+
+
+def test_local_branches_are_named(history: History) -> None:
+    assert sorted(history.git.branches()) == ["main", "work"]
+
+
+def test_a_commit_has_files_and_folders_of_that_name(history: History) -> None:
+    assert history.git.has_path("work", "src/a.py")
+    assert history.git.has_path(history.work, "specs")
+    assert not history.git.has_path("main", "specs")
+    assert not history.git.has_path("work", "spe")
 
 
 def test_changes_are_those_of_one_side_only(history: History) -> None:

@@ -123,6 +123,34 @@ def test_a_coordination_branch_that_exists_is_taken() -> None:
     assert git.commits == {"main": COMMIT, "shared": "b" * 40}
 
 
+def test_a_branch_with_that_mission_already_is_not_taken_over() -> None:
+    git = FakeGit(commits={"main": COMMIT, "shared": "b" * 40}, paths=frozenset({("b" * 40, "specs/001-night-shift")}))
+    error = refusal(fake_ports({}, git=git), topology="coordination", coordination_branch="shared")
+    assert error.exit_code == USAGE
+    assert "the branch shared has a mission 001-night-shift already: choose another --slug" in str(error)
+
+
+def test_a_branch_does_not_begin_with_a_mission_of_that_name() -> None:
+    git = FakeGit(commits={"main": COMMIT}, paths=frozenset({(COMMIT, "specs/001-night-shift")}))
+    error = refusal(fake_ports({}, git=git), topology="coordination")
+    assert "the branch main has a mission 001-night-shift already" in str(error)
+    assert list(git.commits) == ["main"]
+
+
+def test_what_cannot_be_written_is_refused_before_there_is_a_branch() -> None:
+    git = FakeGit(commits={"main": COMMIT})
+    ports = fake_ports({}, git=git)
+    assert isinstance(ports.router, FakeRouter)
+    ports.router.refusal = MissionError("FileRefused", "no")
+    assert refusal(ports, topology="coordination").code == "FileRefused"
+    assert list(git.commits) == ["main"]
+
+
+def test_numbers_of_missions_whose_branch_is_here_are_taken() -> None:
+    branches = {"main": COMMIT, "missions/042-day": COMMIT, "099-work": COMMIT, "missions/other": COMMIT}
+    assert make(world({"003-x": {}}, commits=branches))["mission_slug"] == "043-night-shift"
+
+
 def test_the_number_is_one_more_than_the_greatest_there_is() -> None:
     numbered = {"003-notes": {"x.md": b""}, "041-day": {}, "12-no": {}, "old": {}, "0999": {}}
     assert make(world(numbered))["mission_slug"] == "042-night-shift"
