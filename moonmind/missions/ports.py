@@ -21,7 +21,8 @@ class FsReader(Protocol):
     """READ authority: each artifact from where the placement says. Paths are below the mission's folder, with `/`."""
 
     def folders(self) -> Sequence[str]:
-        """Names of the folders below `specs/`, sorted; with or without a `meta.json`."""
+        """Names of the folders below `specs/`, sorted; with or without a `meta.json`, but none that cannot be one of a
+        path below the repository."""
         ...
 
     def read(self, meta: Meta, kind: Kind, path: str) -> bytes | None:
@@ -34,7 +35,8 @@ class FsReader(Protocol):
         ...
 
     def read_meta(self, folder: str) -> bytes | None:
-        """`meta.json` of a folder; None when there is none."""
+        """`meta.json` of a folder; None when there is no file of that name. Raises MissionError for one that cannot be
+        read."""
         ...
 
 

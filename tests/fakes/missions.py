@@ -22,10 +22,12 @@ SNAPSHOT = "status.json"
 
 
 class FakeReader:
-    """`ports.FsReader` over a dict; working tree and coordination branch are one."""
+    """`ports.FsReader` over a dict; working tree and coordination branch are one. `unreadable`: folders whose
+    `meta.json` is."""
 
     def __init__(self, files: Files | None = None) -> None:
         self.files: Files = {} if files is None else files
+        self.unreadable: set[str] = set()
 
     def folders(self) -> Sequence[str]:
         return sorted(self.files)
@@ -40,6 +42,8 @@ class FakeReader:
         return sorted(name for where, _, name in inside if where == folder and not name.startswith("."))
 
     def read_meta(self, folder: str) -> bytes | None:
+        if folder in self.unreadable:
+            raise MissionError("FileRefused", "it cannot be read")
         return self.files.get(folder, {}).get("meta.json")
 
 

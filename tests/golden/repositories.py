@@ -174,6 +174,15 @@ def two(folder: Path) -> None:
     Repository(folder).commit("Another", files)
 
 
+def odd(folder: Path) -> None:
+    """Beside the mission lies what is none: a folder of the name of a file, and links to nowhere and to far away."""
+    fresh(folder)
+    (folder / "specs/archive/meta.json").mkdir(parents=True)
+    (folder / "specs/no\N{NO-BREAK SPACE}break").mkdir()
+    for name, target in (("loop", "loop"), ("link", "/tmp")):
+        (folder / "specs" / name).symlink_to(target)
+
+
 def empty(folder: Path) -> None:
     """No mission at all."""
     repository = Repository(folder)
@@ -248,6 +257,7 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "two": two,
     "empty": empty,
     "elsewhere": elsewhere,
+    "odd": odd,
     "outside": outside,
     "broken-log": broken_log,
     "doing": doing,

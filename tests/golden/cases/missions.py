@@ -34,6 +34,7 @@ CASES = (
     _mission("no-title", "new", code=2),
     _mission("outside", "new 'Day shift'", "outside", code=2),
     _mission("two", "list", "two"),
+    _mission("odd", "list", "odd"),
     _mission("none", "list"),
     _mission("broken-meta", "list", "broken-meta", code=1),
     _mission("board", "show", "board"),
