@@ -263,6 +263,7 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "doing": doing,
     "broken-meta": lambda folder: fresh(folder, **{"meta.json": meta(topolgy="single")}),
     "broken-front": _with_front(0, "requirement_refs: [FR-1]", "owner: ann"),
+    "loud-front": _with_front(0, "requirement_refs: [FR-1]", r'"own\e[31m\aer": ann'),
     "broken-tasks": lambda folder: fresh(folder, **{"tasks.md": tasks((FRESH[0], FRESH[0]))}),
     "no-tasks": lambda folder: _without(folder, "tasks.md"),
     "no-log": lambda folder: _without(folder, "status.events.jsonl"),

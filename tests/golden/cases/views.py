@@ -27,6 +27,7 @@ LISTS = (
     _view("status", "cycle", repository="cycle"),
     _view("status", "no-file", repository="no-file"),
     _view("status", "future", repository="future"),
+    _view("list-tasks", "loud-front", repository="loud-front", code=1),
     _view("list-tasks", "odd", repository="odd"),
     _view("list-tasks", "lane", "--lane in_progress", shows=("lane",), unlike="board"),
     _view("list-tasks", "lane-by-alias", "--lane doing"),
