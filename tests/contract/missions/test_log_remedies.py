@@ -1,4 +1,4 @@
-"""What a log that is gone is told to be brought back by does bring it back, wherever one stands."""
+"""Commands that we tell to bring a log back do bring it back, wherever one stands; and what git does at a merge."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from moonmind.missions.board import read_board
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, encode_events
 from moonmind.missions.meta import Meta
+from moonmind.missions.templates import ATTRIBUTES
 from tests.contract.missions.repository import (
     COORDINATION,
     LOG,
     SLUG,
+    SNAPSHOT,
     Repository,
     add_mission,
     make_event,
@@ -68,6 +70,21 @@ def test_a_log_that_a_merge_had_united(repository: Repository) -> None:
     repository.git("rm", "-q", NAME)
     repository.git("commit", "-q", "-m", "gone")
     bring_back(repository, meta)
+    assert sorted(one.event_id for one in events_of(repository, meta)) == [one.event_id for one in EVENTS]
+
+
+def test_a_merge_unites_the_logs_and_leaves_a_view_whole(repository: Repository) -> None:
+    meta = add_mission(repository, {LOG: b"", ".gitattributes": ATTRIBUTES, SNAPSHOT: b'{\n "at": 0\n}\n'}, "single")
+    view = f"specs/{SLUG}/{SNAPSHOT}"
+    repository.git("checkout", "-q", "-b", "work")
+    repository.commit({NAME: encode_events(EVENTS[:1]), view: b'{\n "at": 1\n}\n'})
+    repository.git("checkout", "-q", "main")
+    repository.commit({NAME: encode_events(EVENTS[1:]), view: b'{\n "at": 2\n}\n'})
+    with pytest.raises(subprocess.CalledProcessError):
+        repository.git("merge", "-q", "--no-edit", "work")
+    assert (repository.root / view).read_bytes() == b'{\n "at": 2\n}\n'
+    repository.git("add", view)
+    repository.git("commit", "-q", "--no-edit")
     assert sorted(one.event_id for one in events_of(repository, meta)) == [one.event_id for one in EVENTS]
 
 

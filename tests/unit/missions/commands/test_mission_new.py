@@ -82,6 +82,12 @@ def test_its_log_is_empty_and_united_line_by_line() -> None:
     assert b"\nstatus.events.jsonl merge=union\n" in files[".gitattributes"]
 
 
+def test_a_merge_leaves_its_view_whole() -> None:
+    ports = world()
+    make(ports)
+    assert b"\nstatus.json -merge\n" in files_of(ports)["001-night-shift"][".gitattributes"]
+
+
 def test_its_meta_says_what_was_asked_for() -> None:
     ports = world({}, commits={"main": COMMIT, "release": COMMIT}, checked_out="work")
     make(ports, " Night\nshift ", target_branch="release", protected_branches=("main", "release", "main"))
