@@ -25,13 +25,17 @@ _CHANCE_BYTES = 10
 
 
 class MissionFailedError(click.ClickException):
-    """A MissionError on its way out. `problem`: keys of the JSON document."""
+    """A MissionError on its way out. People see what it quotes from files without control characters, which a terminal
+    would obey. `problem`: keys of the JSON document, with all values as they are."""
 
     exit_code = REFUSED
 
     def __init__(self, error: MissionError) -> None:
-        super().__init__(str(error))
-        self.problem = {"error": error.code, **error.details}
+        from moonmind.utils.text import printable  # who is not refused does not wait for it
+
+        said = str(error)
+        super().__init__(printable(said, len(said)))
+        self.problem = {"error": error.code, "detail": said, **error.details}
 
 
 class MissionMisusedError(MissionFailedError):

@@ -32,9 +32,9 @@ MARKS = {"succeeded": "✔", "failed": "✘", "in_progress": "●", "pending": "
 
 def print_json(value: Any) -> None:
     """One JSON value on one line of stdout."""
-    import json
+    from moonmind.utils.json_line import json_line
 
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(json_line(value))
 
 
 def error_document(error: click.ClickException) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.documents.tasks_document import Section, Subtask, parse_tasks
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import Event, parse_log
+from moonmind.missions.log_remedies import missing_log
 from moonmind.missions.meta import Meta
 from moonmind.missions.ports import FsReader
 from moonmind.missions.snapshot import PackageState, Snapshot
 
+LOG = "status.events.jsonl"
 MAX_PACKAGES = 1000
 """Of one mission: people lose sight of far fewer."""
 
@@ -73,8 +75,7 @@ def read_board(reader: FsReader, meta: Meta) -> Board:
     """Each artifact from where it is kept. Raises MissionError that names the file: `BrokenTasks`, `BrokenFrontMatter`,
     `BrokenEventLog`, and `BrokenPackage` for files of packages that do not go together."""
     tasks = reader.read(meta, "planning", "tasks.md")
-    log = reader.read(meta, "status", "status.events.jsonl") or b""
-    events = parse_log(log, name=f"specs/{meta.slug}/status.events.jsonl")
+    events = _read_log(reader, meta)
     return Board(
         meta=meta,
         sections=parse_tasks(tasks or b""),
@@ -83,6 +84,14 @@ def read_board(reader: FsReader, meta: Meta) -> Board:
         snapshot=reducer.reduce_events(events, mission_id=meta.mission_id, mission_slug=meta.slug),
         has_tasks=tasks is not None,
     )
+
+
+def _read_log(reader: FsReader, meta: Meta) -> list[Event]:
+    name, branch = f"specs/{meta.slug}/{LOG}", meta.coordination_branch
+    content = reader.read(meta, "status", LOG)
+    if content is None:
+        raise missing_log(name, branch)
+    return parse_log(content, name=name, branch=branch)
 
 
 def _read_packages(reader: FsReader, meta: Meta) -> dict[str, Package]:

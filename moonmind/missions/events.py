@@ -13,6 +13,7 @@ import msgspec
 from moonmind.missions.errors import MissionError
 from moonmind.missions.ids import MOMENT, ULID, WORK_PACKAGE
 from moonmind.missions.lanes import ALIASES, Lane
+from moonmind.missions.log_remedies import remedy_of_broken
 
 ExecutionMode = Literal["code_change", "planning_artifact"]
 SubtaskStatus = Literal["done", "pending"]
@@ -92,18 +93,19 @@ _STAMPS = re.compile(rf"(?:{_STAMP}\n)*+")
 """What is to be checked of every event, so that one search does it; ids of packages and missions repeat."""
 
 
-def parse_log(content: bytes, *, name: str = "status.events.jsonl") -> list[Event]:
+def parse_log(content: bytes, *, name: str = "status.events.jsonl", branch: str | None = None) -> list[Event]:
     """Every event, as it stands. Raises MissionError `BrokenEventLog` with the number of the first line that is none;
-    an empty log is no error."""
+    an empty log is no error. `name`, from the repository's top, and `branch`, where it lies on one, are for its words.
+    """
     if len(content) > MAX_LOG_BYTES:
         raise MissionError("BrokenEventLog", f"{name} has {len(content)} bytes, more than {MAX_LOG_BYTES}")
     events = _all_at_once(content)
     if events is not None:
         return events
     *lines, rest = content.split(b"\n")
-    events = [_parse_line(line, number, name) for number, line in enumerate(lines, start=1)]
+    events = [_parse_line(line, number, name, branch) for number, line in enumerate(lines, start=1)]
     if rest:
-        raise _broken(name, len(lines) + 1, "the line is not ended")
+        raise _broken(name, len(lines) + 1, "the line is not ended", branch)
     return events
 
 
@@ -131,14 +133,14 @@ def _has_known_ids(events: Iterable[Event]) -> bool:
     return all(map(WORK_PACKAGE.match, packages)) and all(map(ULID.match, missions))
 
 
-def _parse_line(line: bytes, number: int, name: str) -> Event:
+def _parse_line(line: bytes, number: int, name: str, branch: str | None) -> Event:
     """Slower, and says what is wrong."""
     line = _without_aliases(line)
     try:
         msgspec.json.decode(line, type=_CheckedEvent)
         return _DECODER.decode(line)
     except _UNREADABLE as error:
-        raise _broken(name, number, str(error)) from None
+        raise _broken(name, number, str(error), branch) from None
 
 
 def _without_aliases(line: bytes) -> bytes:
@@ -148,11 +150,10 @@ def _without_aliases(line: bytes) -> bytes:
     return line
 
 
-def _broken(name: str, number: int, why: str) -> MissionError:
+def _broken(name: str, number: int, why: str, branch: str | None) -> MissionError:
     return MissionError(
         "BrokenEventLog",
-        f"{name}, line {number}: {why}. Nothing is guessed: mend the line by hand, or take the file of the last commit "
-        f"(git checkout -- {name})",
+        f"{name}, line {number}: {why}. Nothing is guessed: {remedy_of_broken(name, branch)}",
         details={"line": number},
     )
 

@@ -21,7 +21,8 @@ class FsReader(Protocol):
     """READ authority: each artifact from where the placement says. Paths are below the mission's folder, with `/`."""
 
     def folders(self) -> Sequence[str]:
-        """Names of the folders below `specs/`, sorted; with or without a `meta.json`."""
+        """Names of the folders below `specs/`, sorted; with or without a `meta.json`, but none that cannot be one of a
+        path below the repository."""
         ...
 
     def read(self, meta: Meta, kind: Kind, path: str) -> bytes | None:
@@ -34,7 +35,8 @@ class FsReader(Protocol):
         ...
 
     def read_meta(self, folder: str) -> bytes | None:
-        """`meta.json` of a folder; None when there is none."""
+        """`meta.json` of a folder; None when there is no file of that name. Raises MissionError for one that cannot be
+        read."""
         ...
 
 
@@ -45,6 +47,10 @@ class CoordCommitRouter(Protocol):
         """One writer a repository inside the block. Read, decide and write inside it: to write outside of one is a
         RuntimeError. What is asked for inside is done as the block ends well, as one commit a branch, or not at all.
         Raises MissionError `Busy` when another writer does not end in time."""
+        ...
+
+    def begin(self, meta: Meta) -> None:
+        """Of a new mission: where its coordination branch is not there, it is made with the first commit."""
         ...
 
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> None:
@@ -75,6 +81,14 @@ class GitOps(Protocol):
         """The commit that a branch or revision names."""
         ...
 
+    def branches(self) -> Sequence[str]:
+        """Names of the local branches."""
+        ...
+
+    def has_path(self, commit: str, path: str) -> bool:
+        """Whether a commit has a file or folder of that name, from the repository's top."""
+        ...
+
     def uncommitted(self, patterns: Sequence[str], *, branch: str | None = None) -> Sequence[str]:
         """Files that differ from the last commit or are not in it, of those that match (git's glob pathspecs): in the
         working tree that has `branch` checked out, and in this one when none has."""
@@ -94,10 +108,6 @@ class GitOps(Protocol):
 
     def user_name(self) -> str | None:
         """Who acts when nobody is named: git's `user.name`."""
-        ...
-
-    def create_branch(self, name: str, start: str) -> str:
-        """A new branch that begins at a revision; its commit. Raises MissionError when there is one already."""
         ...
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 ATTRIBUTES = b"""\
 # Two logs are united line by line: their order does not matter, and what is in both counts once.
 status.events.jsonl merge=union
+# A merge of two views would be neither: it leaves one side whole. Take it; the next event writes it anew.
+status.json -merge
 """
 
 _SPECIFICATION = """\

@@ -13,6 +13,7 @@ from moonmind.missions.documents.packages import FrontMatter
 from moonmind.missions.documents.reviews import cycle_name
 from moonmind.missions.documents.tasks_document import Section
 from moonmind.missions.moves import ReviewFile
+from moonmind.missions.snapshot import encode_snapshot
 from moonmind.missions.way import find_breaks, find_oddities
 
 MARK = "moonmind tasks mark-status ID… --status"
@@ -32,8 +33,8 @@ class Validity:
         return not self.errors
 
 
-def decide_validity(board: Board, wp_id: str, *, review_file: ReviewFile) -> Validity:
-    """Of one package. `review_file`: its newest review-cycle file."""
+def decide_validity(board: Board, wp_id: str, *, review_file: ReviewFile, view: bytes | None) -> Validity:
+    """Of one package. `review_file`: its newest review-cycle file. `view`: what is in `status.json`."""
     section = next((one for one in board.sections if one.wp_id == wp_id), None)
     package = board.packages.get(wp_id)
     errors = chain(
@@ -47,6 +48,7 @@ def decide_validity(board: Board, wp_id: str, *, review_file: ReviewFile) -> Val
         find_oddities(board, wp_id),
         _verdict_warnings(board, wp_id, review_file),
         _subtask_warnings(board, wp_id, section) if section else (),
+        _view_warnings(board, view),
     )
     return Validity(tuple(errors), tuple(warnings))
 
@@ -106,6 +108,12 @@ def _subtask_warnings(board: Board, wp_id: str, section: Section) -> Iterator[st
         yield f"the log tells of subtasks that tasks.md does not have: {_list(unknown)}: add them, or leave it so"
     if stale:
         yield f"tasks.md shows {_list(stale)} otherwise than the log: say what is so, {MARK} done or pending"
+
+
+def _view_warnings(board: Board, view: bytes | None) -> Iterator[str]:
+    """After a merge it is one side's."""
+    if view is not None and view != encode_snapshot(board.snapshot):
+        yield "status.json is not what the log says: leave it, the next move or mark-status writes it anew"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -22,10 +22,12 @@ SNAPSHOT = "status.json"
 
 
 class FakeReader:
-    """`ports.FsReader` over a dict; working tree and coordination branch are one."""
+    """`ports.FsReader` over a dict; working tree and coordination branch are one. `unreadable`: folders whose
+    `meta.json` is."""
 
     def __init__(self, files: Files | None = None) -> None:
         self.files: Files = {} if files is None else files
+        self.unreadable: set[str] = set()
 
     def folders(self) -> Sequence[str]:
         return sorted(self.files)
@@ -40,6 +42,8 @@ class FakeReader:
         return sorted(name for where, _, name in inside if where == folder and not name.startswith("."))
 
     def read_meta(self, folder: str) -> bytes | None:
+        if folder in self.unreadable:
+            raise MissionError("FileRefused", "it cannot be read")
         return self.files.get(folder, {}).get("meta.json")
 
 
@@ -63,6 +67,7 @@ class FakeRouter:
         self.commits: list[FakeCommit] = []
         self.asked: list[tuple[Meta, Mapping[str, bytes], FakeCommit]] = []
         self.is_exclusive = False
+        self.begun: list[str] = []
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -76,6 +81,12 @@ class FakeRouter:
         finally:
             self.is_exclusive = False
             self.asked = []
+
+    def begin(self, meta: Meta) -> None:
+        if not self.is_exclusive:
+            raise RuntimeError("write inside `exclusive()`")
+        if meta.coordination_branch:
+            self.begun.append(meta.coordination_branch)
 
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> None:
         branch = self._branch(meta, "status", policy)
@@ -118,8 +129,8 @@ class FakeRouter:
 @dataclass
 class FakeGit:
     """`ports.GitOps` that answers what it was given. `commits`: by branch or revision. `changed`: by (old, new).
-    `ancestors`: pairs (commit, of), as the question is asked. `dirty_elsewhere`: by branch, in other
-    working trees that have it checked out. `times`: of branches' newest commits."""
+    `ancestors`: pairs (commit, of), as the question is asked. `dirty_elsewhere`: by branch, in other working trees that
+    have it checked out. `paths`: pairs (commit, path). `times`: of branches' newest commits."""
 
     top: str = "/repository"
     checked_out: str | None = "main"
@@ -128,6 +139,7 @@ class FakeGit:
     dirty_elsewhere: Mapping[str, Sequence[str]] = field(default_factory=dict)
     changed: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
     ancestors: frozenset[tuple[str, str]] = frozenset()
+    paths: frozenset[tuple[str, str]] = frozenset()
     times: Mapping[str, str] = field(default_factory=dict)
     user: str | None = "Ada"
 
@@ -139,6 +151,12 @@ class FakeGit:
 
     def commit_of(self, name: str) -> str | None:
         return self.commits.get(name)
+
+    def branches(self) -> Sequence[str]:
+        return [name for name in self.commits if name != "HEAD"]
+
+    def has_path(self, commit: str, path: str) -> bool:
+        return (self.commits.get(commit, commit), path) in self.paths
 
     def uncommitted(self, patterns: Sequence[str], *, branch: str | None = None) -> Sequence[str]:
         matched = [_glob(pattern) for pattern in patterns]
@@ -156,13 +174,6 @@ class FakeGit:
 
     def user_name(self) -> str | None:
         return self.user
-
-    def create_branch(self, name: str, start: str) -> str:
-        commit = self.commit_of(start)
-        if name in self.commits or commit is None:
-            raise MissionError("BranchNotMade", f"the branch {name} cannot be made")
-        self.commits[name] = commit
-        return commit
 
 
 @dataclass

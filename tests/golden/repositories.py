@@ -143,6 +143,12 @@ def coordination(folder: Path, **changed: object) -> None:
     repository.commit("The mission", files)
 
 
+def branch_without_log(folder: Path) -> None:
+    """Somebody made the coordination branch anew."""
+    coordination(folder)
+    Repository(folder).git("branch", "-q", "-f", COORDINATION, "main")
+
+
 def fresh(folder: Path, **files: str) -> None:
     """Three packages, an empty log. `files`: others, or in place of these, by their path below the mission."""
     repository = Repository(folder)
@@ -168,11 +174,28 @@ def two(folder: Path) -> None:
     Repository(folder).commit("Another", files)
 
 
+def odd(folder: Path) -> None:
+    """Beside the mission lies what is none: a folder of the name of a file, and links to nowhere and to far away."""
+    fresh(folder)
+    (folder / "specs/archive/meta.json").mkdir(parents=True)
+    (folder / "specs/no\N{NO-BREAK SPACE}break").mkdir()
+    for name, target in (("loop", "loop"), ("link", "/tmp")):
+        (folder / "specs" / name).symlink_to(target)
+
+
 def empty(folder: Path) -> None:
     """No mission at all."""
     repository = Repository(folder)
     repository.make()
     repository.commit("Begin", {"src/app.py": ""})
+
+
+def elsewhere(folder: Path) -> None:
+    """Missions whose folders are not here, but whose branches are."""
+    empty(folder)
+    repository = Repository(folder)
+    repository.branch("missions/004-night-shift", "main", {"specs/004-night-shift/status.events.jsonl": ""})
+    repository.branch("shared", "main", {"specs/005-day-shift/status.events.jsonl": ""})
 
 
 def outside(folder: Path) -> None:
@@ -271,6 +294,8 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "finalized": lambda folder: fresh(folder, **{f"tasks/{one.id}-{one.name}.md": one.file() for one in _FINALIZED}),
     "two": two,
     "empty": empty,
+    "elsewhere": elsewhere,
+    "odd": odd,
     "outside": outside,
     "broken-log": broken_log,
     "doing": doing,
@@ -281,8 +306,11 @@ REPOSITORIES: Mapping[str, Callable[[Path], None]] = {
     "claimed-twice-settled": lambda folder: fresh(
         folder, **{"status.events.jsonl": _claimed_twice("claimed", "in_progress")}
     ),
+    "loud-front": _with_front(0, "requirement_refs: [FR-1]", r'"own\e[31m\aer": ann'),
     "broken-tasks": lambda folder: fresh(folder, **{"tasks.md": tasks((FRESH[0], FRESH[0]))}),
     "no-tasks": lambda folder: _without(folder, "tasks.md"),
+    "no-log": lambda folder: _without(folder, "status.events.jsonl"),
+    "branch-without-log": branch_without_log,
     "no-spec": lambda folder: _without(folder, "spec.md"),
     "no-file": lambda folder: _without(folder, "tasks/WP03-alarm.md"),
     "no-section": _with_sections(*FRESH[:2]),

@@ -55,10 +55,10 @@ class TreeChanges:
 
 @dataclass(slots=True)
 class BranchChanges:
-    """Of a coordination branch. `base`: its commit."""
+    """Of a coordination branch. `base`: what is committed onto."""
 
     branch: CoordinationBranch
-    base: str
+    base: str | None
     message: str
     contents: dict[str, bytes] = field(default_factory=dict)
 
@@ -96,10 +96,11 @@ class Batch:
             raise RuntimeError(f"what is written at once is written one way: {self._tree.policy} or {policy}")
         return self._tree
 
-    def on_branch(self, branch: CoordinationBranch, message: str) -> BranchChanges:
-        """Where changes of that branch are collected."""
+    def on_branch(self, branch: CoordinationBranch, message: str, *, begins: bool = False) -> BranchChanges:
+        """Where changes of that branch are collected; one that `begins` need not be there."""
         if branch.name not in self._branches:
-            self._branches[branch.name] = BranchChanges(branch, branch.head(), message)
+            base = branch.tip() or branch.first_base() if begins else branch.head()
+            self._branches[branch.name] = BranchChanges(branch, base, message)
         return self._branches[branch.name]
 
     def write(self) -> None:

@@ -49,6 +49,11 @@ class GitRouter:
             finally:
                 self._git.process.held = self._batch = None
 
+    def begin(self, meta: Meta) -> None:
+        """The branch is made from the target branch by the commit of what is asked for."""
+        if place_of("status", meta.topology) == "coordination":
+            self._on_branch(meta, f"{meta.slug}: begun\n", begins=True)
+
     def commit_status(self, meta: Meta, events: Sequence[Event], snapshot: bytes, *, policy: Policy) -> None:
         """What is committed of the log is all of it, so that it agrees with the snapshot beside it."""
         changes = self._changes(meta, "status", policy, f"{meta.slug}: {_told(events)}\n")
@@ -65,15 +70,21 @@ class GitRouter:
         changes.edit(named)
 
     def _changes(self, meta: Meta, kind: Kind, policy: Policy, message: str) -> TreeChanges | BranchChanges:
-        if self._batch is None:
-            raise RuntimeError("write inside `exclusive()`")
         if place_of(kind, meta.topology) == "coordination":
-            from moonmind.missions.adapters.coordination import coordination_of
-
-            return self._batch.on_branch(coordination_of(self._git, meta), message)
+            return self._on_branch(meta, message)
         if policy in ("skip", "refuse"):
             raise MissionError("NotWritten", f"nothing is written with the policy `{policy}`")
-        return self._batch.in_tree(policy, message)
+        return self._asked().in_tree(policy, message)
+
+    def _on_branch(self, meta: Meta, message: str, *, begins: bool = False) -> BranchChanges:
+        from moonmind.missions.adapters.coordination import coordination_of
+
+        return self._asked().on_branch(coordination_of(self._git, meta), message, begins=begins)
+
+    def _asked(self) -> Batch:
+        if self._batch is None:
+            raise RuntimeError("write inside `exclusive()`")
+        return self._batch
 
 
 def _ended(name: str, log: bytes | None) -> bytes:

@@ -34,7 +34,7 @@ class CoordinationBranch:
 
     def head(self) -> str:
         """Its commit. Raises MissionError `CoordinationBranchMissing` with the command that makes it."""
-        if commit := self.git.commit_of(self._ref):
+        if commit := self.tip():
             return commit
         command = shlex.join(("git", "branch", self.name, self.start))
         raise MissionError(
@@ -48,7 +48,7 @@ class CoordinationBranch:
         """A file's content; None when there is none."""
         return self.read_at(self._ref, name)
 
-    def read_at(self, commit: str, name: str) -> bytes | None:
+    def read_at(self, commit: str | None, name: str) -> bytes | None:
         """The same of a commit that is known already."""
         entry = self._entries(commit, checked(name)).get(name)
         return content_of(self.git.process, entry, f"{self.name}:{name}") if entry else None
@@ -59,8 +59,16 @@ class CoordinationBranch:
         found = (path.rpartition("/")[2] for path, entry in entries.items() if entry.is_file)
         return sorted(name for name in found if not name.startswith("."))
 
-    def prepare(self, base: str, contents: Mapping[str, bytes], message: str) -> Update | None:
-        """A commit of new contents onto `base`, which no branch names yet; None when it has them already."""
+    def tip(self) -> str | None:
+        """Its commit; None where it is not made yet."""
+        return self.git.commit_of(self._ref)
+
+    def first_base(self) -> str | None:
+        """What its first commit is made onto."""
+        return self.git.commit_of(self.start)
+
+    def prepare(self, base: str | None, contents: Mapping[str, bytes], message: str) -> Update | None:
+        """A commit of new contents onto `base`, which the branch does not name yet; None when it has them already."""
         git, before = self.git.process, entries_of(self.git.process, base, list(contents))
         entries = {path: Entry(_mode(before.get(path)), store(git, content)) for path, content in contents.items()}
         if entries == before:
@@ -68,7 +76,7 @@ class CoordinationBranch:
         self._check_not_checked_out()
         refuse_filtered(git, list(contents))
         new = make_commit(git, base, entries, message, Path(self.git.places.git_dir, "moonmind-next"))
-        return Update(self.name, new, base)
+        return Update(self.name, new, self.tip())
 
     def check(self, contents: Mapping[str, bytes]) -> None:
         """Reads back what was committed. Raises MissionError `NotCommitted`."""
@@ -81,7 +89,7 @@ class CoordinationBranch:
     def _ref(self) -> str:
         return f"{HEADS}{self.name}"
 
-    def _entries(self, commit: str, path: str) -> dict[str, Entry]:
+    def _entries(self, commit: str | None, path: str) -> dict[str, Entry]:
         try:
             return entries_of(self.git.process, commit, [path])
         except MissionError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from moonmind.missions.errors import MissionError
@@ -49,11 +49,11 @@ class Files:
 
     def names(self, folder: str) -> list[str]:
         """The files in a folder, sorted, without hidden ones; none when there is no folder."""
-        return self._entries(folder, files=True)
+        return self._entries(folder, _is_file)
 
     def folders(self, folder: str) -> list[str]:
-        """The folders in a folder, likewise."""
-        return self._entries(folder, files=False)
+        """The folders in a folder that can be named in a path, likewise; links out of the root are none."""
+        return [name for name in self._entries(folder, self._is_folder) if name.isprintable()]
 
     def append(self, name: str, lines: bytes) -> None:
         """Add whole lines, on the disk and read back, or leave the file as it was."""
@@ -85,13 +85,20 @@ class Files:
                 with suppress(FileNotFoundError):
                     os.unlink(new)
 
-    def _entries(self, folder: str, *, files: bool) -> list[str]:
+    def _entries(self, folder: str, is_wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
         try:
             with os.scandir(self._found(folder)) as entries:
-                found = [one.name for one in entries if (one.is_file() if files else one.is_dir())]
+                found = [one.name for one in entries if is_wanted(one)]
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise _cannot("read", folder, error) from None
         return sorted(name for name in found if not name.startswith("."))
+
+    def _is_folder(self, entry: os.DirEntry[str]) -> bool:
+        with suppress(OSError):  # a link in a circle
+            return entry.is_dir() and (not entry.is_symlink() or self._is_inside(os.path.realpath(entry.path)))
+        return False
 
     def _found(self, name: str) -> str:
         """Where to read. Links are followed as long as they stay below the root."""
@@ -127,9 +134,18 @@ class Files:
                 )
             folder = os.path.dirname(folder)
 
+    def _is_inside(self, path: str) -> bool:
+        return path == self._root or path.startswith(f"{self._root}/")
+
     def _check_inside(self, path: str, name: str) -> None:
-        if path != self._root and not path.startswith(f"{self._root}/"):
+        if not self._is_inside(path):
             raise MissionError("UnsafePath", f"{name} is a link out of the repository: put the file itself there")
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # a link in a circle
+        return entry.is_file()
+    return False
 
 
 def _check_file(name: str, status: os.stat_result) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from moonmind.missions.adapters.files import Files, checked
 from moonmind.missions.adapters.git_cli import GitCli
+from moonmind.missions.errors import MissionError
 from moonmind.missions.meta import Meta
 from moonmind.missions.placement import Kind, place_of
 
@@ -42,8 +43,14 @@ class TreeReader:
         return self._files.names(name)
 
     def read_meta(self, folder: str) -> bytes | None:
-        """From the working tree, whatever the topology: it says so itself."""
-        return self._files.read(f"{MISSIONS}/{checked(folder)}/meta.json")
+        """From the working tree, whatever the topology: it says so itself. What is no file, such as a folder of that
+        name, makes no mission."""
+        try:
+            return self._files.read(f"{MISSIONS}/{checked(folder)}/meta.json")
+        except MissionError as error:
+            if error.code == "NotAFile":
+                return None
+            raise
 
     def _coordination(self, meta: Meta) -> CoordinationBranch:
         from moonmind.missions.adapters.coordination import coordination_of  # talks to git, which most reads do not

@@ -52,6 +52,15 @@ class GitCli:
         """A branch comes before a tag of the same name."""
         return self._commits([name])[0]
 
+    def branches(self) -> Sequence[str]:
+        """As they were at the first question about branches."""
+        return tuple(self._times)
+
+    def has_path(self, commit: str, path: str) -> bool:
+        """Raises MissionError `UnknownRevision`."""
+        (known,) = self._known(commit)
+        return bool(self.process.run("ls-tree", "--full-tree", known, "--", path).stdout)
+
     def uncommitted(self, patterns: Sequence[str], *, branch: str | None = None) -> Sequence[str]:
         """Ignored files are none. Raises MissionError `GitFailed` for a pattern that git does not take."""
         if not patterns:
@@ -80,15 +89,6 @@ class GitCli:
         """None too when it is set to nothing."""
         asked = self.process.run("config", "--get", "user.name", codes=(0, 1))
         return asked.stdout.decode(errors="replace").strip() or None
-
-    def create_branch(self, name: str, start: str) -> str:
-        """Raises MissionError `UnknownRevision`, or `BranchNotMade` with git's words."""
-        (commit,) = self._known(start)
-        try:
-            self.process.run("branch", "--no-track", "--", name, commit)
-        except MissionError as error:
-            raise MissionError("BranchNotMade", f"the branch {name} cannot be made: {error}") from None
-        return commit
 
     def _process_at(self, branch: str) -> GitProcess:
         """In the working tree where the branch is checked out; one that was deleted is still listed, and is none."""

@@ -105,8 +105,8 @@ def refuse_filtered(git: GitProcess, paths: Sequence[str]) -> None:
         if value not in ("unspecified", "unset"):
             raise MissionError(
                 "FilteredFile",
-                f"{path} has `{attribute}={value}` in .gitattributes, which cannot be kept: end the file at the top with "
-                f"the line `specs/** -{attribute}`, then git add --renormalize . && git commit",
+                f"{path} has `{attribute}={value}` in .gitattributes, which cannot be kept: end the file at the top "
+                f"with the line `specs/** -{attribute}`, then git add --renormalize . && git commit",
             )
 
 

@@ -13,11 +13,11 @@ class HumanRender:
 
     def answer(self, document: Mapping[str, Any], words: Callable[[], str]) -> None:
         """The document is for programs and is not shown."""
-        click.echo(words())
+        click.echo(_text(words()))
 
     def note(self, text: str) -> None:
         """To stderr."""
-        click.echo(text, err=True)
+        click.echo(_text(text), err=True)
 
 
 class JsonRender:
@@ -25,10 +25,15 @@ class JsonRender:
 
     def answer(self, document: Mapping[str, Any], words: Callable[[], str]) -> None:
         """The words are never made."""
-        import json  # not for people, who wait for the start
+        from moonmind.utils.json_line import json_line  # not for people, who wait for the start
 
-        click.echo(json.dumps(document, ensure_ascii=False))
+        click.echo(json_line(document))
 
     def note(self, text: str) -> None:
         """To stderr, where people look."""
-        click.echo(text, err=True)
+        click.echo(_text(text), err=True)
+
+
+def _text(words: str) -> str:
+    """A name that is no text, bytes of a command line, with `?` for each of them."""
+    return words.encode(errors="replace").decode()

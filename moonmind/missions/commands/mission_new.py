@@ -21,6 +21,8 @@ from moonmind.missions.snapshot import encode_snapshot
 from moonmind.missions.templates import ATTRIBUTES, planning_files
 
 _LONGEST_WORDS = 60
+_BRANCHES = "missions/"
+"""How coordination branches begin for which no other name is asked."""
 LOG = "status.events.jsonl"
 _NUMBER = re.compile(r"\d{3,5}(?=-)")
 
@@ -35,7 +37,7 @@ def _do_mission_new(
     here = ports or default_ports(as_json)
     name, target = _words_of(slug or title), _target(here.git, target_branch, topology)
     with here.router.exclusive():
-        folder = f"{_next_number(here.reader.folders()):03}-{name}"
+        folder = f"{_next_number(_numbered(here)):03}-{name}"
         meta = Meta(
             mission_id=make_ulid(_milliseconds(now), chance),
             slug=folder,
@@ -43,18 +45,30 @@ def _do_mission_new(
             created_at=now,
             topology=topology,
             target_branch=target,
-            coordination_branch=(coordination_branch or f"missions/{folder}") if topology == "coordination" else None,
+            coordination_branch=(coordination_branch or f"{_BRANCHES}{folder}") if topology == "coordination" else None,
             protected_branches=list(dict.fromkeys(protected_branches)),
         )
-        paths = _write(here, _checked(meta))
+        _check_unused(here, _checked(meta))
+        paths = _write(here, meta)
     _warn_of_missing(here, meta)
     here.render.answer(_document(meta, paths), lambda: _said(meta, paths))
 
 
+def _check_unused(ports: Ports, meta: Meta) -> None:
+    """A log that the branch has already would be this one's."""
+    if meta.coordination_branch:
+        there = ports.git.commit_of(meta.coordination_branch)
+        if ports.git.has_path(there or meta.target_branch, f"{SPECS}/{meta.slug}"):
+            where = meta.coordination_branch if there else meta.target_branch
+            raise _unusable(
+                f"the branch {where} has a mission {meta.slug} already: choose another --slug or "
+                "--coordination-branch, or check out where the meta.json of that mission is"
+            )
+
+
 def _write(ports: Ports, meta: Meta) -> list[str]:
     """The files of the repository that are made."""
-    if meta.coordination_branch and ports.git.commit_of(meta.coordination_branch) is None:
-        ports.git.create_branch(meta.coordination_branch, meta.target_branch)
+    ports.router.begin(meta)
     nothing = reducer.reduce_events([], mission_id=meta.mission_id, mission_slug=meta.slug)
     ports.router.commit_status(meta, [], encode_snapshot(nothing), policy="keep")
     message = f"Mission {meta.slug}"
@@ -87,9 +101,16 @@ def _words_of(text: str) -> str:
     return head[: head.rindex("-")] if "-" in head else head[:_LONGEST_WORDS]
 
 
-def _next_number(folders: Sequence[str]) -> int:
-    """One more than the greatest; folders that are no missions count, so that no number is there twice."""
-    return max((int(found[0]) for found in map(_NUMBER.match, folders) if found), default=0) + 1
+def _numbered(ports: Ports) -> list[str]:
+    """What may have taken a number: folders that are no missions too, and missions whose folder is elsewhere but whose
+    branch is here."""
+    branches = ports.git.branches()
+    return [*ports.reader.folders(), *(one.removeprefix(_BRANCHES) for one in branches if one.startswith(_BRANCHES))]
+
+
+def _next_number(names: Sequence[str]) -> int:
+    """One more than the greatest, so that no number is there twice."""
+    return max((int(found[0]) for found in map(_NUMBER.match, names) if found), default=0) + 1
 
 
 def _target(git: GitOps, asked: str | None, topology: Topology) -> str:

@@ -36,7 +36,7 @@ def open_session(mission: str | None, as_json: bool, ports: Ports | None) -> Ses
     if mission is None and len(contents) > 1:
         folder, branch = _folder_of(here.git.root()), here.git.branch()
     slug = select_mission(mission, list(contents), ids, folder=folder, branch=branch)
-    return Session(here, parse_meta(contents[slug], slug))
+    return Session(here, _meta_of(contents[slug], slug))
 
 
 def default_ports(as_json: bool) -> Ports:
@@ -55,14 +55,27 @@ def read_metas(reader: FsReader) -> list[Meta]:
     return _parsed(_contents(reader))
 
 
-def _contents(reader: FsReader) -> dict[str, bytes]:
-    """By folder; one without `meta.json` is no mission."""
-    found = ((folder, reader.read_meta(folder)) for folder in reader.folders())
+def _contents(reader: FsReader) -> dict[str, bytes | MissionError]:
+    """By folder, its `meta.json`, or why it cannot be read; a folder without one is no mission."""
+    found = ((folder, _content(reader, folder)) for folder in reader.folders())
     return {folder: content for folder, content in found if content is not None}
 
 
-def _parsed(contents: Mapping[str, bytes]) -> list[Meta]:
-    return [parse_meta(content, folder) for folder, content in contents.items()]
+def _content(reader: FsReader, folder: str) -> bytes | MissionError | None:
+    try:
+        return reader.read_meta(folder)
+    except MissionError as error:
+        return error
+
+
+def _parsed(contents: Mapping[str, bytes | MissionError]) -> list[Meta]:
+    return [_meta_of(content, folder) for folder, content in contents.items()]
+
+
+def _meta_of(content: bytes | MissionError, folder: str) -> Meta:
+    if isinstance(content, MissionError):
+        raise content
+    return parse_meta(content, folder)
 
 
 def _current_folder() -> str:

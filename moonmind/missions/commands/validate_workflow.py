@@ -21,7 +21,8 @@ def _do_validate_workflow(
     session = open_session(mission, as_json, ports)
     reader = session.ports.reader
     board = read_board(reader, session.meta)
-    validity = workflow.decide_validity(board, task_id, review_file=_review_file(reader, board, task_id))
+    review_file, view = _review_file(reader, board, task_id), reader.read(session.meta, "status", "status.json")
+    validity = workflow.decide_validity(board, task_id, review_file=review_file, view=view)
     lane = board.state_of(task_id).lane
     document = {
         "valid": validity.valid,

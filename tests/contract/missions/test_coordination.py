@@ -159,3 +159,45 @@ def test_both_branches_get_one_commit_each(repository: Repository, meta: Meta) -
         shown = repository.git("log", "-1", "--format=", "--name-only", branch).split()
         assert shown == [f"specs/{SLUG}/{path}" for path in paths]
     assert repository.is_clean()
+
+
+def begin(repository: Repository, meta: Meta) -> None:
+    """As a new mission does."""
+    router = GitRouter(GitCli(repository.root))
+    with router.exclusive():
+        router.begin(meta)
+        router.commit_status(meta, [], b"{}\n", policy="keep")
+        router.commit_artifact(meta, {"spec.md": lambda _: b"x\n"}, "words", kind="planning", policy="keep")
+
+
+def test_a_branch_begins_with_its_first_commit(repository: Repository, meta: Meta) -> None:
+    repository.git("branch", "--quiet", "-D", COORDINATION)
+    begin(repository, meta)
+    assert (
+        repository.git("rev-parse", f"{COORDINATION}~", "main").split()[0]
+        == repository.git("rev-parse", "main").strip()
+    )
+    assert repository.show(f"specs/{SLUG}/{SNAPSHOT}", COORDINATION) == "{}\n"
+    assert (repository.root / f"specs/{SLUG}/spec.md").read_bytes() == b"x\n"
+
+
+def test_a_branch_that_is_there_goes_on(repository: Repository, meta: Meta) -> None:
+    before = repository.git("rev-parse", COORDINATION)
+    begin(repository, meta)
+    assert repository.git("rev-parse", f"{COORDINATION}~") == before
+
+
+def test_what_refuses_leaves_no_new_branch(repository: Repository, meta: Meta, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository.git("branch", "--quiet", "-D", COORDINATION)
+    (repository.root / f"specs/{SLUG}/spec.md").mkdir()
+    with pytest.raises(MissionError, match="is no file"):
+        begin(repository, meta)
+    (repository.root / f"specs/{SLUG}/spec.md").rmdir()
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")
+    repository.git("config", "user.useConfigOnly", "true")
+    repository.git("config", "--unset", "user.email")
+    with pytest.raises(MissionError, match="[Tt]ell me who you are"):
+        begin(repository, meta)
+    assert repository.git("branch", "--list", COORDINATION) == ""
+    assert not (repository.root / f"specs/{SLUG}/spec.md").exists()

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from moonmind.missions.adapters.files import Files
+from moonmind.missions.adapters.fs_reader import TreeReader
+from moonmind.missions.adapters.git_cli import GitCli
 from moonmind.missions.adapters.lock import locked
 from moonmind.missions.errors import MissionError
 from moonmind.missions.events import MAX_LOG_BYTES
+from tests.contract.missions.repository import make_repository
 
 
 @pytest.fixture
@@ -46,6 +49,23 @@ def test_a_folder_that_is_a_link_out_of_the_root_is_refused(root: Path) -> None:
     with pytest.raises(MissionError, match="link"):
         Files(root).append("specs/007-x/outside", b"more\n")
     assert (root.parent / "outside").read_bytes() == b"secret\n"
+
+
+def test_odd_entries_are_neither_folders_nor_files(root: Path) -> None:
+    for name in ("a", "no\xa0break", os.fsdecode(b"\xff"), ".hidden"):
+        (root / "specs" / name).mkdir()
+    (root / "specs/file").touch()
+    for name, target in [("loop", "loop"), ("gone", "none"), ("out", "/tmp"), ("within", "a")]:
+        (root / "specs" / name).symlink_to(target)
+    assert Files(root).folders("specs") == ["a", "within"]
+    assert Files(root).names("specs") == ["file"]
+
+
+def test_what_cannot_be_listed_is_told(root: Path) -> None:
+    (root / "loop").symlink_to("loop")
+    with pytest.raises(MissionError, match="loop cannot be read: Too many levels") as caught:
+        Files(root).folders("loop")
+    assert caught.value.code == "FileRefused"
 
 
 def test_what_is_no_file_is_refused(root: Path) -> None:
@@ -108,3 +128,14 @@ def test_who_waits_too_long_for_the_other_writer_is_told(root: Path) -> None:
         assert caught.value.code == "Busy"
     with locked(root / "lock", patience=0):
         pass
+
+
+def test_a_folder_whose_meta_is_no_file_is_no_mission(root: Path) -> None:
+    make_repository(root)
+    (root / "specs/archive/meta.json").mkdir(parents=True)
+    (root / "specs/007-x").mkdir()
+    (root / "specs/007-x/meta.json").symlink_to("/etc/hostname")
+    reader = TreeReader(GitCli(root))
+    assert reader.read_meta("archive") is None
+    with pytest.raises(MissionError, match="link out of the repository"):
+        reader.read_meta("007-x")

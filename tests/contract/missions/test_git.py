@@ -56,6 +56,7 @@ def fake_history() -> History:
         dirty_elsewhere={"other": ["src/c.py"]},
         changed=changed,
         ancestors=frozenset({("work~1", "main")}),
+        paths=frozenset({(work, "src/a.py"), (work, "specs")}),
         times={"main": AT, "work": AT},
     )
     return History(git, git.top, main, work)
@@ -102,6 +103,17 @@ def test_they_are_looked_for_where_the_branch_is_checked_out(history: History, b
     assert list(history.git.uncommitted(["src/*.py"], branch=branch)) == files
 
 
+def test_local_branches_are_named(history: History) -> None:
+    assert sorted(history.git.branches()) == ["main", "work"]
+
+
+def test_a_commit_has_files_and_folders_of_that_name(history: History) -> None:
+    assert history.git.has_path("work", "src/a.py")
+    assert history.git.has_path(history.work, "specs")
+    assert not history.git.has_path("main", "specs")
+    assert not history.git.has_path("work", "spe")
+
+
 def test_changes_are_those_of_one_side_only(history: History) -> None:
     assert list(history.git.changed_between("main", "work")) == ["specs/plan.md", "src/a.py"]
     assert list(history.git.changed_between("work", "main")) == ["src/b.py"]
@@ -120,14 +132,6 @@ def test_the_newest_commit_of_a_branch_has_a_time(history: History) -> None:
 
 def test_it_says_who_acts(history: History) -> None:
     assert history.git.user_name() == "Ada"
-
-
-def test_a_branch_is_made_once(history: History) -> None:
-    assert history.git.create_branch("missions/008", "main") == history.main
-    assert history.git.commit_of("missions/008") == history.main
-    with pytest.raises(MissionError, match="cannot be made") as caught:
-        history.git.create_branch("missions/008", "main")
-    assert caught.value.code == "BranchNotMade"
 
 
 def test_times_are_as_in_events(tmp_path: Path) -> None:

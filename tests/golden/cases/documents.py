@@ -16,7 +16,7 @@ def _map(name: str, line: str, repository: str = "fresh", code: int = 0, **rest:
 
 
 _REFUSED = ("no-tasks", "no-spec", "no-file", "no-section", "cycle", "unknown-dependency", "disagreement", "two-owners",
-            "unmapped", "broken-tasks", "broken-front", "broken-meta", "broken-log")  # fmt: skip
+            "unmapped", "broken-tasks", "broken-front", "broken-meta", "broken-log", "no-log")  # fmt: skip
 
 FINALIZE = (
     _finalize("fresh", "fresh"),
@@ -62,7 +62,7 @@ MAP = (
     _map("protected-uncommitted", "--wp WP02 --refs NFR-1 --no-auto-commit", "protected"),
     _map("protected-primary", "--wp WP02 --refs NFR-1", "coordination-protected", code=1),
     _map("broken-front", "--wp WP01 --refs NFR-1", "broken-front", code=1),
-    _map("broken-log", "--wp WP01 --refs NFR-1", "broken-log", code=1),
+    *(_map(name, "--wp WP01 --refs NFR-1", name, code=1) for name in ("broken-log", "no-log")),
     _map("nothing", "", code=2),
     _map("no-refs", "--wp WP03", code=2),
     _map("no-refs-1", "--wp WP01", code=2),

@@ -15,7 +15,7 @@ LISTS = (
     *(_view(command, name, repository=name) for command in ("status", "list-tasks")
       for name in ("board", "fresh", "coordination", "doing", "detached")),
     *(_view(command, name, repository=name, code=1) for command in ("status", "list-tasks")
-      for name in ("broken-log", "broken-meta", "broken-front", "broken-tasks")),
+      for name in ("broken-log", "no-log", "branch-without-log", "broken-meta", "broken-front", "broken-tasks")),
     *(_view(command, name, repository=name, code=2) for command in ("status", "list-tasks")
       for name in ("two", "empty", "outside")),
     *(_view(command, "one-of-two", "--mission 8", "two", shows=("mission",), unlike="two")
@@ -27,6 +27,8 @@ LISTS = (
     _view("status", "cycle", repository="cycle"),
     _view("status", "no-file", repository="no-file"),
     _view("status", "future", repository="future"),
+    _view("list-tasks", "loud-front", repository="loud-front", code=1),
+    _view("list-tasks", "odd", repository="odd"),
     _view("list-tasks", "lane", "--lane in_progress", shows=("lane",), unlike="board"),
     _view("list-tasks", "lane-by-alias", "--lane doing"),
     _view("list-tasks", "lane-without-packages", "--lane done", repository="fresh"),
@@ -38,7 +40,7 @@ DEPENDENTS = (
     _view("list-dependents", "none", "WP09"),
     _view("list-dependents", "one-of-two", "WP01 --mission 7", "two", shows=("mission",), unlike="ambiguous"),
     _view("list-dependents", "no-such-package", "WP99", code=1),
-    _view("list-dependents", "broken-log", "WP01", "broken-log", code=1),
+    *(_view("list-dependents", name, "WP01", name, code=1) for name in ("broken-log", "no-log")),
     _view("list-dependents", "no-package", code=2),
     _view("list-dependents", "ambiguous", "WP01", "two", code=2),
 )
@@ -57,7 +59,7 @@ VALIDITY = (
     _view("validate-workflow", "one-of-two", "WP01 --mission 7", "two", shows=("mission",), unlike="ambiguous"),
     _view("validate-workflow", "no-such-package", "WP99", code=1),
     _view("validate-workflow", "broken-front", "WP01", "broken-front", code=1),
-    _view("validate-workflow", "broken-log", "WP01", "broken-log", code=1),
+    *(_view("validate-workflow", name, "WP01", name, code=1) for name in ("broken-log", "no-log")),
     _view("validate-workflow", "no-package", code=2),
     _view("validate-workflow", "ambiguous", "WP01", "two", code=2),
 )

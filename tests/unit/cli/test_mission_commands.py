@@ -81,6 +81,13 @@ def test_without_json_nothing_of_an_error_goes_to_stdout(monkeypatch: pytest.Mon
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: do that\n")
 
 
+def test_what_an_error_quotes_does_nothing_to_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "`a\x1b[31m\x07\nb\u202e\udcff` holds it"
+    result = ended(monkeypatch, failing(MissionError("Sentinel", said, details={"holder": said})), "--json")
+    assert json.loads(result.stdout_bytes.decode("utf-8")) == {"error": "Sentinel", "detail": said, "holder": said}
+    assert result.stderr == "Error: `a [31m  b ?` holds it\n"
+
+
 def test_what_the_system_refuses_is_told_like_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     result = ended(monkeypatch, failing(PermissionError(13, "Permission denied", "status.json")), "--json")
     assert result.exit_code == 1

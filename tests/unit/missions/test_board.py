@@ -37,7 +37,7 @@ def package(wp_id: str) -> bytes:
 
 
 def board(files: dict[str, bytes]) -> Board:
-    return read_board(FakeReader({SLUG: files}), META)
+    return read_board(FakeReader({SLUG: {"status.events.jsonl": b"", **files}}), META)
 
 
 def refusal(files: dict[str, bytes]) -> MissionError:
@@ -124,3 +124,20 @@ def test_what_is_broken_is_an_error_that_names_the_file(path: str, code: str) ->
     refused = refusal({path: b"## WP1\n"})
     assert refused.code == code
     assert path in str(refused)
+
+
+@pytest.mark.parametrize("branch", [None, "missions/it's"])
+def test_a_log_that_is_not_there_is_no_empty_one(branch: str | None) -> None:
+    of = meta() if branch is None else meta(topology="coordination", coordination_branch=branch)
+    with pytest.raises(MissionError) as caught:
+        read_board(FakeReader({SLUG: {"tasks.md": TASKS}}), of)
+    assert caught.value.code == "BrokenEventLog"
+    assert f"specs/{SLUG}/status.events.jsonl is not " in str(caught.value)
+    assert caught.value.details["command"] in str(caught.value)
+    assert ("'missions/it'\"'\"'s'" in caught.value.details["command"]) == (branch is not None)
+
+
+def test_a_broken_log_of_a_branch_is_not_looked_for_in_the_working_tree() -> None:
+    of = meta(topology="coordination", coordination_branch="missions/007")
+    with pytest.raises(MissionError, match=r"git worktree add .* missions/007"):
+        read_board(FakeReader({SLUG: {"status.events.jsonl": b"x\n"}}), of)

@@ -118,6 +118,10 @@ def test_a_line_that_is_not_ended_is_named_even_where_it_is_an_event() -> None:
     assert "not ended" in str(error)
 
 
+def test_what_takes_the_last_commits_file_works_in_every_folder() -> None:
+    assert "git checkout HEAD -- :/the.log" in str(broken(b"x\n"))
+
+
 def test_a_log_beyond_all_measure_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MAX_LOG_BYTES", len(LINE))
     assert parse_log(LINE) == [FULL]

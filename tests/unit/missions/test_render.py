@@ -31,3 +31,16 @@ def test_programs_get_one_document_on_one_line(capsys: pytest.CaptureFixture[str
 def test_notes_leave_stdout_alone(render: HumanRender | JsonRender, capsys: pytest.CaptureFixture[str]) -> None:
     render.note("look here")
     assert capsys.readouterr() == ("", "look here\n")
+
+
+def test_programs_get_json_whatever_bytes_a_name_holds(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    JsonRender().answer({"ä": "\udcff"}, never)
+    out = capfdbinary.readouterr().out
+    assert json.loads(out.decode("utf-8")) == {"ä": "\udcff"}
+
+
+def test_people_get_text_whatever_bytes_a_name_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    HumanRender().answer({}, lambda: "ä \udcff")
+    HumanRender().note("ö \udcff")
+    JsonRender().note("ü \udcff")
+    assert capsys.readouterr() == ("ä ?\n", "ö ?\nü ?\n")

@@ -17,6 +17,7 @@ from moonmind.missions.lanes import EDGES, Lane
 from moonmind.missions.meta import Meta
 from moonmind.missions.moves import ReviewFile
 from moonmind.missions.reducer import reduce_events
+from moonmind.missions.snapshot import encode_snapshot
 from moonmind.missions.workflow import Validity, decide_validity
 
 META = Meta(
@@ -74,11 +75,12 @@ def validity(
     front: dict[str, Any] | None = None,
     review_file: ReviewFile = "none",
     has_file: bool = True,
+    view: bytes | None = None,
 ) -> Validity:
     package = Package("tasks/WP01-parser.md", FrontMatter(work_package_id="WP01", title="Parser", **(front or {})))
     snapshot = reduce_events(events, mission_id=META.mission_id, mission_slug=META.slug)
     board = Board(META, sections, {"WP01": package} if has_file else {}, events, snapshot)
-    return decide_validity(board, "WP01", review_file=review_file)
+    return decide_validity(board, "WP01", review_file=review_file, view=view)
 
 
 def only_error(*events: Event, **known: Any) -> str:
@@ -215,6 +217,13 @@ def test_the_review_file_of_a_rejection_is_there() -> None:
     events = way("planned", "claimed", "in_progress", "for_review", "in_review", "planned", review_result=rejected)
     assert "review-cycle-2.md of WP01 is gone" in only_warning(*events)
     assert validity(*events, review_file="readable") == Validity((), ())
+
+
+def test_a_view_that_a_merge_left_behind_is_warned_of() -> None:
+    events = way("planned", "claimed")
+    now = encode_snapshot(reduce_events(events, mission_id=META.mission_id, mission_slug=META.slug))
+    assert validity(*events, view=now) == Validity((), ())
+    assert only_warning(*events, view=now + b"\n").startswith("status.json is not what the log says")
 
 
 def test_what_was_rejected_and_is_approved_all_the_same_is_warned_of() -> None:

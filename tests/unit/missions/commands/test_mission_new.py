@@ -82,6 +82,12 @@ def test_its_log_is_empty_and_united_line_by_line() -> None:
     assert b"\nstatus.events.jsonl merge=union\n" in files[".gitattributes"]
 
 
+def test_a_merge_leaves_its_view_whole() -> None:
+    ports = world()
+    make(ports)
+    assert b"\nstatus.json -merge\n" in files_of(ports)["001-night-shift"][".gitattributes"]
+
+
 def test_its_meta_says_what_was_asked_for() -> None:
     ports = world({}, commits={"main": COMMIT, "release": COMMIT}, checked_out="work")
     make(ports, " Night\nshift ", target_branch="release", protected_branches=("main", "release", "main"))
@@ -111,8 +117,8 @@ def test_the_log_of_coordination_is_on_a_branch_of_its_own() -> None:
     ports = fake_ports({}, git=git)
     made = make(ports, topology="coordination")
     assert made["coordination_branch"] == "missions/001-night-shift"
-    assert git.commits["missions/001-night-shift"] == COMMIT
     assert isinstance(ports.router, FakeRouter)
+    assert ports.router.begun == ["missions/001-night-shift"]
     on_it = [commit.kind for commit in ports.router.commits if commit.branch == "missions/001-night-shift"]
     assert on_it == ["status", "status"]
 
@@ -121,6 +127,25 @@ def test_a_coordination_branch_that_exists_is_taken() -> None:
     git = FakeGit(commits={"main": COMMIT, "shared": "b" * 40})
     assert make(fake_ports({}, git=git), topology="coordination", coordination_branch="shared")
     assert git.commits == {"main": COMMIT, "shared": "b" * 40}
+
+
+def test_a_branch_with_that_mission_already_is_not_taken_over() -> None:
+    git = FakeGit(commits={"main": COMMIT, "shared": "b" * 40}, paths=frozenset({("b" * 40, "specs/001-night-shift")}))
+    error = refusal(fake_ports({}, git=git), topology="coordination", coordination_branch="shared")
+    assert error.exit_code == USAGE
+    assert "the branch shared has a mission 001-night-shift already: choose another --slug" in str(error)
+
+
+def test_a_branch_does_not_begin_with_a_mission_of_that_name() -> None:
+    git = FakeGit(commits={"main": COMMIT}, paths=frozenset({(COMMIT, "specs/001-night-shift")}))
+    error = refusal(fake_ports({}, git=git), topology="coordination")
+    assert "the branch main has a mission 001-night-shift already" in str(error)
+    assert list(git.commits) == ["main"]
+
+
+def test_numbers_of_missions_whose_branch_is_here_are_taken() -> None:
+    branches = {"main": COMMIT, "missions/042-day": COMMIT, "099-work": COMMIT, "missions/other": COMMIT}
+    assert make(world({"003-x": {}}, commits=branches))["mission_slug"] == "043-night-shift"
 
 
 def test_the_number_is_one_more_than_the_greatest_there_is() -> None:

@@ -55,6 +55,17 @@ def test_a_broken_meta_stops_no_other_mission_that_is_named() -> None:
         assert caught.value.code == "BrokenMeta"
 
 
+def test_a_meta_that_cannot_be_read_stops_no_other_mission() -> None:
+    ports = fake_ports({**TWO, "009-x": {"meta.json": b""}})
+    assert isinstance(ports.reader, FakeReader)
+    ports.reader.unreadable = {"009-x"}
+    assert open_session("8", False, ports).meta.slug == "008-day"
+    for call in (lambda: open_session("9", False, ports), lambda: read_metas(ports.reader)):
+        with pytest.raises(MissionError) as caught:
+            call()
+        assert caught.value.code == "FileRefused"
+
+
 def test_the_mission_of_the_checked_out_branch_is_opened(tmp_path: Path) -> None:
     ports = fake_ports(TWO, git=FakeGit(top=str(tmp_path), checked_out="007-night-wp01"))
     assert open_session(None, False, ports).meta.slug == "007-night"

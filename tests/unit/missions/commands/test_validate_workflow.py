@@ -32,7 +32,7 @@ def validated(desk: Desk, task_id: str = "WP01") -> int | None:
 def test_what_is_shown_is_what_the_core_returns(
     monkeypatch: pytest.MonkeyPatch, validity: Validity, code: int | None, words: str
 ) -> None:
-    monkeypatch.setattr(workflow, "decide_validity", lambda board, wp_id, *, review_file: validity)
+    monkeypatch.setattr(workflow, "decide_validity", lambda board, wp_id, *, review_file, view: validity)
     desk = Desk(*walk("planned", "claimed"))
     assert validated(desk) == code
     assert desk.document == {
@@ -49,13 +49,19 @@ def test_what_is_shown_is_what_the_core_returns(
 def test_the_core_knows_of_the_newest_review(monkeypatch: pytest.MonkeyPatch, review: str | None, told: str) -> None:
     asked: list[ReviewFile] = []
 
-    def decide(board: Board, wp_id: str, *, review_file: ReviewFile) -> Validity:
+    def decide(board: Board, wp_id: str, *, review_file: ReviewFile, view: bytes | None) -> Validity:
         asked.append(review_file)
         return Validity(errors=(), warnings=())
 
     monkeypatch.setattr(workflow, "decide_validity", decide)
     validated(Desk(files={"tasks/WP01-parser/review-cycle-2.md": review} if review else {}))
     assert asked == [told]
+
+
+def test_the_core_knows_of_the_view(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk(files={"status.json": "merged"})
+    assert validated(desk) is None
+    assert "status.json is not what the log says" in desk.document["warnings"][0]
 
 
 def test_an_unknown_package_is_refused_with_those_that_there_are() -> None:
