@@ -24,6 +24,9 @@ NEAR = 80
 
 ERROR_LIMIT = 160
 
+Distribution = tuple[str, str]
+"""Name and version, "" for what is not known."""
+
 _OUTDATED = frozenset(
     {"AttributeError", "ImportError", "ModuleNotFoundError", "TypeError", "NameError", "SyntaxError", "KeyError"}
 )
@@ -49,8 +52,9 @@ def find(lines: Sequence[Line]) -> list[Seen]:
     """Of each failed build the error of its own code, with the distribution that was built."""
     places = {(line.source, line.number): place for place, line in enumerate(lines)}
     failures = [one for one in read_failures(lines) if _is_outdated(one)]
-    seen = [_seen(one.final, lines, places[one.final.line.source, one.final.line.number]) for one in failures]
-    return [*seen, *_without_backend(lines), *_invalid_commands(lines)]
+    begun = _begun(lines)
+    seen = [_seen(one.final, lines, places[one.final.line.source, one.final.line.number], begun) for one in failures]
+    return [*seen, *_without_backend(lines, begun), *_invalid_commands(lines)]
 
 
 def _is_outdated(failure: Failure) -> bool:
@@ -58,21 +62,31 @@ def _is_outdated(failure: Failure) -> bool:
     return final.type in _OUTDATED and any(_BUILD_FRAME.search(frame.text) for frame in final.frames)
 
 
-def _seen(raised: Raised, lines: Sequence[Line], place: int) -> Seen:
+def _seen(raised: Raised, lines: Sequence[Line], place: int, begun: Sequence[Distribution]) -> Seen:
     error = f"{raised.type}: {raised.message}"[:ERROR_LIMIT]
-    name, version = _built(lines, place)
+    name, version = _built(lines, place, begun[place])
     finding = _finding(BUILD_FAILED, error, name, version, raised.evidence)
     if missing := _NO_MODULE.match(raised.message):
         finding = finding.model_copy(update={"kind": BUILD_MODULE_MISSING, "subject": missing["module"]})
     return Seen(finding, raised.line)
 
 
-def _built(lines: Sequence[Line], place: int) -> tuple[str, str]:
-    """Name and version: the tool's verdict after the traceback, else what it had begun with; "" where it is silent."""
+def _begun(lines: Iterable[Line]) -> list[Distribution]:
+    """For each line what the tool of its stream had begun with before it. One pass: a log may be all failures."""
+    last: dict[tuple[str, str], Distribution] = {}
+    begun = []
+    for line in lines:
+        own = line.source, line.stream
+        begun.append(last.get(own, ("", "")))
+        if (found := _began(line.text))[0]:
+            last[own] = found
+    return begun
+
+
+def _built(lines: Sequence[Line], place: int, began: Distribution) -> Distribution:
+    """The tool's verdict after the traceback, else what it had `began` with; "" where it is silent."""
     own = lines[place].source, lines[place].stream
     after = [line.text for line in lines[place : place + NEAR] if (line.source, line.stream) == own]
-    before = [line.text for line in lines[:place] if (line.source, line.stream) == own]
-    began = next((found for text in reversed(before) if (found := _began(text))[0]), ("", ""))
     verdicts = [(ended["name"], ended["version"] or "") for text in after if (ended := _ENDED.search(text))]
     name, version = next(iter(verdicts), began)
     if not version and canonicalize_name(began[0]) == canonicalize_name(name):
@@ -80,19 +94,19 @@ def _built(lines: Sequence[Line], place: int) -> tuple[str, str]:
     return name, version
 
 
-def _began(text: str) -> tuple[str, str]:
+def _began(text: str) -> Distribution:
     found = _BEGAN.match(text)
     if found is None:
         return "", ""
     return found["name"] or found["built"], found["version"] or found["at"] or ""
 
 
-def _without_backend(lines: Sequence[Line]) -> list[Seen]:
+def _without_backend(lines: Sequence[Line], begun: Sequence[Distribution]) -> list[Seen]:
     """pip's short form when the build's own tools cannot be imported: they are older than this Python."""
     found = []
     for place, line in enumerate(lines[:-1]):
         if _BACKEND.match(line.text) and (why := _BECAUSE.match(lines[place + 1].text)):
-            name, version = _built(lines, place)
+            name, version = _built(lines, place, begun[place])
             evidence = (line, lines[place + 1])
             found.append(Seen(_finding(BUILD_FAILED, why["error"], name, version, evidence), evidence[1]))
     return found

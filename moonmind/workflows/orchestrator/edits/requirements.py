@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from packaging.utils import canonicalize_name
@@ -10,6 +11,9 @@ from moonmind.schemas.workflow_models import Edit
 from moonmind.workflows.orchestrator.edits import pyproject_toml, requirements_txt
 from moonmind.workflows.orchestrator.edits.refusal import EditRefusedError
 from moonmind.workflows.orchestrator.edits.requirement_text import Wanted, read_wanted
+
+_FOR_PIP = re.compile(r"\.(?:txt|in)$|(?:^|/)(?:requirements|constraints)[^/]*\.lock$")
+"""Files in pip's format by their names; other tools' locks have formats of their own."""
 
 
 def is_listed(file: str, content: bytes, distribution: str) -> bool:
@@ -23,11 +27,7 @@ def is_listed(file: str, content: bytes, distribution: str) -> bool:
 def refuse_unhashed(files: Mapping[str, bytes]) -> None:
     """Raise EditRefusedError for a file that is locked with hashes and has a line without one: pip refuses it whole."""
     for path, content in files.items():
-        unhashed = (
-            []
-            if _is_pyproject(path) or not path.endswith((".txt", ".in"))
-            else requirements_txt.parse(content).unhashed
-        )
+        unhashed = requirements_txt.parse(content).unhashed if _FOR_PIP.search(path) else []
         if unhashed:
             raise EditRefusedError(
                 f"{path} is locked with hashes: add `{unhashed[0].text}` to its source and compile it again with the "

@@ -51,7 +51,8 @@ class Entry:
     @property
     def is_hashed(self) -> bool:
         """True when pip will check every file against hashes because of this line."""
-        return "--hash" in self.text or self.text.startswith("--require-hashes")
+        is_asked = self.kind in ("requirement", "link")
+        return (is_asked and "--hash" in self.text) or self.text.startswith("--require-hashes")
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,9 @@ class TextFile:
     @property
     def newline(self) -> str:
         """The line ending that the file uses most; `\\n` for a file without any."""
-        windows = sum(line.endswith("\r\n") for line in self.lines)
-        return "\r\n" if windows * 2 > len(self.lines) else "\n"
+        ended = [line for line in self.lines if line.endswith("\n")]
+        windows = sum(line.endswith("\r\n") for line in ended)
+        return "\r\n" if windows * 2 > len(ended) else "\n"
 
     def insert(self, index: int, text: str) -> TextFile:
         """A copy with `text` as a line of its own before line `index`."""

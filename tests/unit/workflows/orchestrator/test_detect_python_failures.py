@@ -284,3 +284,28 @@ def test_a_hostile_line_costs_no_time(line: str) -> None:
     for module in (python_abi, python_builds, python_extras, python_names, python_packaging):
         module.find(lines)
     assert process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "× Cannot import build backend 'x'\n╰─> y\n",
+        'Traceback (most recent call last):\n  File "pip-install-x/a.py", line 1\nKeyError: x\n',
+    ],
+)
+def test_a_log_of_nothing_but_failed_builds_costs_no_time(failure: str) -> None:
+    lines = list(read_lines(LogSource(name="log", text=failure * (256 * 1024 // len(failure)))))
+    started = process_time()
+    assert python_builds.find(lines)
+    assert process_time() - started < 3
+
+
+def test_a_failed_build_is_of_what_its_own_program_had_begun_with() -> None:
+    log = "Collecting demjson==2.2.4\n" + "compiling\n" * 300 + "other-1 | Collecting flask==3.0\nCollecting x-y==1\n"
+    failed = "× Cannot import build backend 'x'\n╰─> y\n"
+    (one,) = python_builds.find(
+        list(read_lines(LogSource(name="log", text=log.replace("Collecting x-y==1\n", failed))))
+    )
+    assert one.finding.details["distribution"] == "demjson"
+    (one,) = python_builds.find(list(read_lines(LogSource(name="log", text=log + failed))))
+    assert (one.finding.subject, one.finding.details["version"]) == ("x-y", "1")

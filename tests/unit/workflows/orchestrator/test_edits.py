@@ -30,6 +30,7 @@ REQUIREMENTS = [
     ("sorted: first", b"# web\nredis\nuvicorn\n", b"# web\nhumanize\nredis\nuvicorn\n"),
     ("no newline at the end", b"redis\nflask", b"redis\nflask\nhumanize\n"),
     ("CRLF", b"redis\r\nflask\r\n", b"redis\r\nflask\r\nhumanize\r\n"),
+    ("CRLF, no newline at the end", b"flask\r\nredis", b"flask\r\nhumanize\r\nredis"),
     ("byte order mark", b"\xef\xbb\xbfredis\nflask\n", b"\xef\xbb\xbfredis\nflask\nhumanize\n"),
     (
         "UTF-16, as PowerShell writes it",
@@ -85,15 +86,24 @@ def test_a_commented_out_line_does_not_count_as_listed() -> None:
     "content",
     [b"flask==3.0.0 --hash=sha256:00\n", b"flask==3.0.0 \\\n    --hash=sha256:00\n", b"--require-hashes\nflask==3.0\n"],
 )
-def test_a_file_locked_with_hashes_that_its_tool_did_not_complete_is_refused_with_what_to_do(content: bytes) -> None:
-    after = add("requirements.txt", content)
+@pytest.mark.parametrize("file", ["requirements.txt", "requirements.lock", "deploy/requirements-dev.lock"])
+def test_a_file_locked_with_hashes_that_its_tool_did_not_complete_is_refused_with_what_to_do(
+    content: bytes, file: str
+) -> None:
+    after = add(file, content)
     assert after is not None
     with pytest.raises(EditRefusedError, match="is locked with hashes: add "):
-        refuse_unhashed({"requirements.txt": after})
+        refuse_unhashed({file: after})
 
 
 def test_a_file_is_complete_when_every_line_or_none_has_hashes() -> None:
-    refuse_unhashed({"a.txt": b"flask\nredis\n", "b.txt": b"flask==3 --hash=sha256:00\n", "c.lock": b"--hash"})
+    refuse_unhashed({"a.txt": b"flask\nredis\n", "b.txt": b"flask==3 --hash=sha256:00\n"})
+    refuse_unhashed({"uv.lock": b"flask\nredis --hash=sha256:00\n", "Dockerfile": b"pip\ninstall --hash=sha256:00\n"})
+
+
+def test_a_hash_behind_a_comment_line_is_of_no_requirement() -> None:
+    """As pip reads it: a comment ends a line that goes on, and what follows stands alone."""
+    refuse_unhashed({"requirements.txt": b"flask==2.0 \\\n    # why\n    --hash=sha256:00\nredis\n"})
 
 
 @pytest.mark.parametrize(
