@@ -105,6 +105,8 @@ class Batch:
 
     def write(self) -> None:
         """Files in between: a killed process leaves at worst some that are written and not committed."""
+        for path in (*self._tree.written, *self._tree.appended) if self._tree else ():
+            self._files.check_target(path)
         on_branches = [one for one in self._branches.values() if one.contents]
         prepared = [one.branch.prepare(one.base, one.contents, one.message) for one in on_branches]
         updates = [update for update in prepared if update]

@@ -55,6 +55,17 @@ class Files:
         """The folders in a folder that can be named in a path, likewise; links out of the root are none."""
         return [name for name in self._entries(folder, self._is_folder) if name.isprintable()]
 
+    def check_target(self, name: str) -> None:
+        """Raises MissionError where a file could not be written, as far as that can be told without writing."""
+        folder = os.path.dirname(self._writable(name))
+        while not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        with _words("written", name):
+            if not os.path.isdir(folder):
+                raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
     def append(self, name: str, lines: bytes) -> None:
         """Add whole lines, on the disk and read back, or leave the file as it was."""
         path = self._target(name)
@@ -113,7 +124,13 @@ class Files:
         return path
 
     def _target(self, name: str) -> str:
-        """Where to write; its folder is made. No link is written through: git could not commit what is behind it."""
+        """Where to write; its folder is made."""
+        path = self._writable(name)
+        _make_folders(os.path.dirname(path), name)
+        return path
+
+    def _writable(self, name: str) -> str:
+        """No link is written through: git could not commit what is behind it."""
         path = f"{self._root}/{checked(name)}"
         folder = os.path.dirname(path)
         if os.path.realpath(folder) != folder or os.path.islink(path):
@@ -121,7 +138,6 @@ class Files:
         if os.path.lexists(path) and not os.path.isfile(path):
             raise MissionError("NotAFile", f"{name} is no file: a file of that name is needed")
         self._check_ours(name)
-        _make_folders(folder, name)
         return path
 
     def _check_ours(self, name: str) -> None:

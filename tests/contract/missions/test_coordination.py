@@ -197,7 +197,7 @@ def test_what_refuses_leaves_no_new_branch(repository: Repository, meta: Meta, m
         monkeypatch.setenv(name, "/dev/null")
     repository.git("config", "user.useConfigOnly", "true")
     repository.git("config", "--unset", "user.email")
-    with pytest.raises(MissionError, match="[Tt]ell me who you are"):
+    with pytest.raises(MissionError, match=r"[Tt]ell me who you are"):
         begin(repository, meta)
     assert repository.git("branch", "--list", COORDINATION) == ""
     assert not (repository.root / f"specs/{SLUG}/spec.md").exists()

@@ -96,6 +96,23 @@ def test_a_failed_write_leaves_the_file_as_it_was(root: Path, monkeypatch: pytes
     assert (root / "specs/log").read_bytes() == b"1\n"
 
 
+def test_whether_a_file_could_be_written_is_told_without_writing(root: Path) -> None:
+    Files(root).check_target("specs/new/deep/file")
+    (root / "specs/plain").touch()
+    (root / "specs/link").symlink_to("gone")
+    for name, code in [("specs/plain/new/file", "FileRefused"), ("specs/link/new/file", "UnsafePath")]:
+        with pytest.raises(MissionError) as caught:
+            Files(root).check_target(name)
+        assert caught.value.code == code
+    assert sorted(one.name for one in (root / "specs").iterdir()) == ["link", "plain"]
+
+
+def test_a_folder_that_nobody_may_write_to_is_told(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(MissionError, match="specs/x cannot be written: Permission denied"):
+        Files(root).check_target("specs/x")
+
+
 def test_contents_are_replaced_when_the_block_ends_well(root: Path) -> None:
     (root / "specs/a").write_bytes(b"old")
     (root / "specs/a").chmod(0o640)

@@ -61,7 +61,7 @@ FORWARD = (
 
 BESIDE = (
     _case("unchanged", "WP04 --to in_progress --agent ann"),
-    _case("taken-by-another", "WP04 --to in_progress --agent bob"),
+    _case("taken-by-another", "WP04 --to in_progress --agent bob", code=1),
     _case("block", "WP04 --to blocked --agent ann --note 'waits for the printer'"),
     _case("block-planned", "WP02 --to blocked"),
     _case("block-in-review", "WP06 --to blocked --agent rob --note 'the build is broken'"),
