@@ -29,7 +29,8 @@ from moonmind.embedded.supervisor import Supervisor, configure, launch
 from moonmind.schemas.workflow_models import RunStatus
 from moonmind.workflows.orchestrator import read_models
 from moonmind.workflows.orchestrator.approval_gates import keep_configured_gates
-from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox, prepare_service
+from moonmind.workflows.orchestrator.bootstrap import make_database, make_toolbox
+from moonmind.workflows.orchestrator.local_services import prepare_service
 from moonmind.workflows.orchestrator.toolbox import Toolbox
 from moonmind.workflows.orchestrator.use_cases import RunRequest, do_task, submit_run
 
