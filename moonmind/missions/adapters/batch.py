@@ -55,9 +55,10 @@ class TreeChanges:
 
 @dataclass(slots=True)
 class BranchChanges:
-    """Of a coordination branch. `base`: what is committed onto."""
+    """Of a coordination branch. `base`: what is committed onto; `old`: what the branch names, None for nothing yet."""
 
     branch: CoordinationBranch
+    old: str | None
     base: str | None
     message: str
     contents: dict[str, bytes] = field(default_factory=dict)
@@ -99,8 +100,8 @@ class Batch:
     def on_branch(self, branch: CoordinationBranch, message: str, *, begins: bool = False) -> BranchChanges:
         """Where changes of that branch are collected; one that `begins` need not be there."""
         if branch.name not in self._branches:
-            base = branch.tip() or branch.first_base() if begins else branch.head()
-            self._branches[branch.name] = BranchChanges(branch, base, message)
+            old = branch.tip() if begins else branch.head()
+            self._branches[branch.name] = BranchChanges(branch, old, old or branch.first_base(), message)
         return self._branches[branch.name]
 
     def write(self) -> None:
@@ -108,7 +109,7 @@ class Batch:
         for path in (*self._tree.written, *self._tree.appended) if self._tree else ():
             self._files.check_target(path)
         on_branches = [one for one in self._branches.values() if one.contents]
-        prepared = [one.branch.prepare(one.base, one.contents, one.message) for one in on_branches]
+        prepared = [one.branch.prepare(one.base, one.contents, one.message, old=one.old) for one in on_branches]
         updates = [update for update in prepared if update]
         with ExitStack() as stack:
             stack.enter_context(self._committing(updates))

@@ -67,8 +67,11 @@ class CoordinationBranch:
         """What its first commit is made onto."""
         return self.git.commit_of(self.start)
 
-    def prepare(self, base: str | None, contents: Mapping[str, bytes], message: str) -> Update | None:
-        """A commit of new contents onto `base`, which the branch does not name yet; None when it has them already."""
+    def prepare(
+        self, base: str | None, contents: Mapping[str, bytes], message: str, *, old: str | None
+    ) -> Update | None:
+        """A commit of new contents onto `base`, which the branch does not name yet; None when it has them already.
+        `old`: what the branch was seen to name, so that nobody's commit since then is lost."""
         git, before = self.git.process, entries_of(self.git.process, base, list(contents))
         entries = {path: Entry(_mode(before.get(path)), store(git, content)) for path, content in contents.items()}
         if entries == before:
@@ -76,7 +79,7 @@ class CoordinationBranch:
         self._check_not_checked_out()
         refuse_filtered(git, list(contents))
         new = make_commit(git, base, entries, message, Path(self.git.places.git_dir, "moonmind-next"))
-        return Update(self.name, new, self.tip())
+        return Update(self.name, new, old)
 
     def check(self, contents: Mapping[str, bytes]) -> None:
         """Reads back what was committed. Raises MissionError `NotCommitted`."""

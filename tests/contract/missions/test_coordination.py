@@ -201,3 +201,19 @@ def test_what_refuses_leaves_no_new_branch(repository: Repository, meta: Meta, m
         begin(repository, meta)
     assert repository.git("branch", "--list", COORDINATION) == ""
     assert not (repository.root / f"specs/{SLUG}/spec.md").exists()
+
+
+def test_what_git_commits_to_the_branch_meanwhile_is_not_lost(repository: Repository, meta: Meta) -> None:
+    router = GitRouter(GitCli(repository.root))
+
+    def write() -> None:
+        with router.exclusive():
+            router.commit_status(meta, [make_event(1)], b"new", policy="commit")
+            tree = repository.git("rev-parse", f"{COORDINATION}^{{tree}}").strip()
+            theirs = repository.git("commit-tree", "-p", COORDINATION, "-m", "theirs", tree).strip()
+            repository.git("update-ref", f"refs/heads/{COORDINATION}", theirs)
+
+    with pytest.raises(MissionError) as caught:
+        write()
+    assert caught.value.code == "BranchMoved"
+    assert repository.git("log", "-1", "--format=%s", COORDINATION).strip() == "theirs"
